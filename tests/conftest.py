@@ -1,0 +1,1 @@
+"""Fixtures of the whole run: one Azurite in memory, and fresh names for every test."""
