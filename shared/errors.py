@@ -59,6 +59,16 @@ class UnknownCertificate(RequestError):
     public = "The certificate is not known."
 
 
+class RateExceeded(RequestError):
+    """A named caller asks more often than it may; the same request is served after `retry_after` seconds."""
+
+    public = "Too many requests."
+
+    def __init__(self, reason: str, *, public: str | None = None, retry_after: int = 10) -> None:
+        super().__init__(reason, public=public)
+        self.retry_after = retry_after
+
+
 class DependencyError(PKIError):
     """Somebody we lean on is away; the same request may succeed after `retry_after` seconds."""
 

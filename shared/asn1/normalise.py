@@ -1,118 +1,162 @@
-"""BER to definite lengths (X.690 8.1.3, 8.6.4, 8.7.3): the only place that knows indefinite lengths and pieces.
+"""BER to definite lengths (X.690 8.1.3, 8.6.4, 8.7.3): only here are indefinite lengths and pieces known.
 
-DER input is recognised in one walk over the headers and returned as it is. The limits keep hostile input cheap.
+Input without them is recognised in one walk over the headers and returned as it is. What no BER form
+touches stays byte for byte as sent (a certificate in an indefinite-length message, say), because signatures
+are verified over the bytes as sent. The limits keep hostile input cheap.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Final
+
 from shared.asn1.tags import BIT_STRING, CONSTRUCTED
+from shared.asn1.writer import tlv
 from shared.errors import MalformedMessage
 
-MAX_DEPTH = 32
-MAX_BYTES = 8 * 1024 * 1024
-_STRING_TYPES = frozenset({0x03, 0x04, 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E})
-_END_OF_CONTENTS = b"\x00\x00"
+MAX_DEPTH: Final = 32
+MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_BER_BYTES: Final = 1024 * 1024  # only messages come as BER, and rewriting costs more than looking
+MAX_BER_ELEMENTS: Final = 20_000
+
+_INDEFINITE: Final = 0x80
+_STRING_TYPES: Final = (0x03, 0x04, 0x0C, *range(0x12, 0x1D), 0x1E)  # strings and times
+_IN_PIECES: Final = frozenset(CONSTRUCTED | tag for tag in _STRING_TYPES)
+_IMPOSSIBLE: Final = frozenset({0x00, *range(0x1F, 0x100, 0x20)})  # a stray end marker; tag numbers above 30
+_END_OF_CONTENTS: Final = b"\x00\x00"
 
 
 def normalise(data: bytes) -> bytes:
-    """`data` with definite, minimal lengths and whole strings. Raises MalformedMessage.
+    """`data` with definite lengths and whole strings; `data` itself if it is so. Raises MalformedMessage.
 
-    Exactly one element must fill `data`. Nothing inside primitive elements is touched.
+    Exactly one element must fill `data`. Nothing inside primitive elements is looked at.
     """
     if len(data) > MAX_BYTES:
         raise MalformedMessage(f"more than {MAX_BYTES} bytes")
-    pieces, end = _rewrite(data, 0, len(data), 0)
-    if end != len(data):
-        raise MalformedMessage("bytes after the end of the element")
-    return pieces
+    try:
+        return data if _is_definite(data) else _rewrite(data)
+    except IndexError:
+        raise MalformedMessage("the element ends inside its header") from None
 
 
-def encode_length(length: int) -> bytes:
-    """Length octets in their minimal form (X.690 10.1)."""
-    if length < 0x80:
-        return bytes((length,))
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((0x80 | len(octets),)) + octets
-
-
-def _rewrite(data: bytes, position: int, limit: int, depth: int) -> tuple[bytes, int]:
-    """The element at `position`, rewritten, and where it ends in `data`."""
-    if depth > MAX_DEPTH:
-        raise MalformedMessage("nested deeper than any PKI message")
-    tag, length, start = _header(data, position, limit)
-    if length is None and not tag & CONSTRUCTED:
-        raise MalformedMessage("an indefinite length on a primitive element")
-    if not tag & CONSTRUCTED:
-        end = start + (length or 0)
-        return bytes((tag,)) + encode_length(end - start) + data[start:end], end
-    end = limit if length is None else start + length
-    parts, stop = _rewrite_children(data, start, end, depth, until_marker=length is None)
-    if tag & 0xDF in _STRING_TYPES and tag < 0x40:
-        tag, contents = tag & ~CONSTRUCTED, _join(tag & ~CONSTRUCTED, parts)
-    else:
-        contents = b"".join(parts)
-    return bytes((tag,)) + encode_length(len(contents)) + contents, stop
-
-
-def _rewrite_children(
-    data: bytes, position: int, end: int, depth: int, *, until_marker: bool
-) -> tuple[list[bytes], int]:
-    parts = []
+def _is_definite(data: bytes) -> bool:
+    """Whether no BER form is met. Raises MalformedMessage, and IndexError where the data ends in a header."""
+    position, end = 0, len(data)
+    ends: list[int] = []  # of the elements around the one that ends at `end`
     while True:
-        if until_marker and data[position : position + 2] == _END_OF_CONTENTS:
-            return parts, position + 2
-        if position >= end:
-            if until_marker:
-                raise MalformedMessage("an indefinite length without its end marker")
-            return parts, position
-        part, position = _rewrite(data, position, end, depth + 1)
-        parts.append(part)
+        tag, length = data[position], data[position + 1]
+        position += 2
+        if length >= _INDEFINITE:
+            if length == _INDEFINITE:
+                return False
+            position, length = _long_length(data, position, length)
+        stop = position + length
+        if stop > end or (stop < end and not ends) or tag in _IMPOSSIBLE:
+            raise MalformedMessage("an element that cannot be, or bytes after the end")
+        if tag & CONSTRUCTED:
+            if tag in _IN_PIECES:
+                return False
+            if len(ends) >= MAX_DEPTH:
+                raise MalformedMessage("nested deeper than any PKI message")
+            ends.append(end)
+            end = stop
+        else:
+            position = stop
+        while position == end:
+            if not ends:
+                return True
+            end = ends.pop()
 
 
-def _header(data: bytes, position: int, limit: int) -> tuple[int, int | None, int]:
-    """(identifier octet, length or None when indefinite, where the contents start)."""
-    if position + 2 > limit:
-        raise MalformedMessage("the element ends inside its header")
-    tag, first = data[position], data[position + 1]
-    if tag & 0x1F == 0x1F:
-        raise MalformedMessage("a tag number above 30")
-    if tag == 0:
-        raise MalformedMessage("an end marker outside an indefinite length")
-    start = position + 2
-    if first == 0x80:
-        return tag, None, start
-    length = first
-    if first & 0x80:
-        count = first & 0x7F
-        if count > 8 or start + count > limit:
-            raise MalformedMessage("a length that cannot be")
-        length = int.from_bytes(data[start : start + count], "big")
-        start += count
-    if start + length > limit:
+def _long_length(data: bytes, position: int, first: int) -> tuple[int, int]:
+    """(where the contents start, their length) for a length in its long form."""
+    count = first & 0x7F
+    return position + count, int.from_bytes(data[position : position + count], "big")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A constructed element that is being rewritten; `end` is None until its end marker is met."""
+
+    tag: int
+    start: int
+    end: int | None
+    limit: int
+    parts: list[bytes] = field(default_factory=list)
+    changed: bool = False
+
+
+def _rewrite(data: bytes) -> bytes:
+    if len(data) > MAX_BER_BYTES:
+        raise MalformedMessage(f"more than {MAX_BER_BYTES} bytes in BER")
+    root = _Frame(0, 0, len(data), len(data))
+    stack = [root]
+    position = 0
+    for _ in range(MAX_BER_ELEMENTS):
+        position = _open_or_copy(data, position, stack)
+        position = _close_finished(data, position, stack)
+        if len(stack) == 1:
+            if position != len(data):
+                raise MalformedMessage("bytes after the end of the element")
+            return root.parts[0]
+    raise MalformedMessage(f"more than {MAX_BER_ELEMENTS} elements in BER")
+
+
+def _open_or_copy(data: bytes, position: int, stack: list[_Frame]) -> int:
+    """Take one header: a primitive element goes to its parent's parts, a constructed one becomes a frame."""
+    start, parent = position, stack[-1]
+    tag, length = data[position], data[position + 1]
+    position += 2
+    if tag in _IMPOSSIBLE:
+        raise MalformedMessage("an identifier that cannot be")
+    end: int | None = None
+    if length != _INDEFINITE:
+        if length > _INDEFINITE:
+            position, length = _long_length(data, position, length)
+        end = position + length
+    if position > parent.limit or (end or 0) > parent.limit:
         raise MalformedMessage("the element is longer than its container")
-    return tag, length, start
+    if tag & CONSTRUCTED:
+        if len(stack) > MAX_DEPTH:
+            raise MalformedMessage("nested deeper than any PKI message")
+        changed = end is None or tag in _IN_PIECES
+        stack.append(_Frame(tag, start, end, parent.limit if end is None else end, changed=changed))
+        return position
+    if end is None:
+        raise MalformedMessage("an indefinite length on a primitive element")
+    parent.parts.append(data[start:end])
+    return end
+
+
+def _close_finished(data: bytes, position: int, stack: list[_Frame]) -> int:
+    """Close every frame that ends at `position`; returns where the next header is."""
+    while len(stack) > 1:
+        frame, parent = stack[-1], stack[-2]
+        if frame.end is None and data[position : min(position + 2, frame.limit)] == _END_OF_CONTENTS:
+            position += 2
+        elif frame.end != position:
+            return position
+        stack.pop()
+        parent.changed |= frame.changed
+        parent.parts.append(_rebuild(frame) if frame.changed else data[frame.start : position])
+    return position
+
+
+def _rebuild(frame: _Frame) -> bytes:
+    if frame.tag in _IN_PIECES:
+        return tlv(frame.tag & ~CONSTRUCTED, _join(frame.tag & ~CONSTRUCTED, frame.parts))
+    return tlv(frame.tag, b"".join(frame.parts))
 
 
 def _join(tag: int, parts: list[bytes]) -> bytes:
-    """The contents of a string sent in pieces; each piece is a primitive element of the same type."""
-    contents = []
-    for number, part in enumerate(parts, 1):
-        if part[0] != tag:
-            raise MalformedMessage("a string whose pieces are of another type")
-        header = 2 + (part[1] & 0x7F if part[1] & 0x80 else 0)
-        piece = part[header:]
-        if tag == BIT_STRING:
-            piece = _bit_piece(piece, last=number == len(parts))
-        contents.append(piece)
-    joined = b"".join(contents)
-    return parts[-1][_header_size(parts[-1])].to_bytes(1, "big") + joined if tag == BIT_STRING and parts else joined
-
-
-def _bit_piece(piece: bytes, *, last: bool) -> bytes:
-    if not piece or (piece[0] and not last):
+    """The contents of a string sent in pieces; each piece has become a primitive element of the same type."""
+    if any(part[0] != tag for part in parts):
+        raise MalformedMessage("a string whose pieces are of another type")
+    pieces = [part[2 + (part[1] & 0x7F if part[1] & 0x80 else 0) :] for part in parts]
+    if tag != BIT_STRING:
+        return b"".join(pieces)
+    # X.690 8.6.4: each piece counts its unused bits; only the last may have any
+    if not all(pieces) or any(piece[0] for piece in pieces[:-1]):
         raise MalformedMessage("a BIT STRING whose pieces do not fit together")
-    return piece[1:]
-
-
-def _header_size(encoded: bytes) -> int:
-    return 2 + (encoded[1] & 0x7F if encoded[1] & 0x80 else 0)
+    unused = pieces[-1][:1] if pieces else b"\x00"
+    return unused + b"".join(piece[1:] for piece in pieces)

@@ -1,21 +1,20 @@
 """Reading BER and DER (X.690): one element, its children, and the walk over a SEQUENCE's fields.
 
-Everything a stranger sends passes `read`. BER forms (indefinite and non-minimal lengths, strings in pieces) are
-rewritten to definite lengths first, so the rest of the house sees one form; the order of SETs is left as sent,
-because signatures are verified over the bytes as sent.
+Everything a stranger sends passes `read`. Indefinite lengths and strings in pieces are rewritten first, so
+the rest of the house sees one form. The order of SETs and lengths with leading zeros stay as sent, because
+signatures are verified over the bytes as sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.asn1.normalise import normalise
 from shared.asn1.tags import CONSTRUCTED
 from shared.errors import MalformedMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One TLV. `encoded` is the whole slice, `header` the length of its identifier and length octets."""
 
     tag: int
@@ -30,14 +29,15 @@ class Element:
     def children(self) -> list[Element]:
         """The elements inside a constructed element, in the order sent. Raises MalformedMessage."""
         if not self.tag & CONSTRUCTED:
-            raise MalformedMessage(f"tag {self.tag:#04x} is primitive where a constructed element was expected")
-        found = []
-        position, data = self.header, self.encoded
-        while position < len(data):
-            element = _element_at(data, position)
-            found.append(element)
-            position += len(element.encoded)
-        return found
+            raise MalformedMessage(f"tag {self.tag:#04x} is not a constructed element")
+        return _elements(self.encoded, self.header)
+
+    def only_child(self) -> Element:
+        """The one element inside an explicit tag. Raises MalformedMessage."""
+        children = self.children()
+        if len(children) != 1:
+            raise MalformedMessage(f"{len(children)} elements where one was expected")
+        return children[0]
 
     def expect(self, tag: int) -> Element:
         """This element if it has the identifier octet `tag`, else MalformedMessage."""
@@ -48,16 +48,15 @@ class Element:
 
 def read(data: bytes) -> Element:
     """The single element that fills `data` exactly; BER is accepted. Raises MalformedMessage."""
-    element = _element_at(normalise(data), 0)
-    return element
+    return read_der(normalise(data))
 
 
 def read_der(data: bytes) -> Element:
-    """As `read`, for bytes that were normalised before (a slice of an element): no second look for BER forms."""
-    element = _element_at(data, 0)
-    if len(element.encoded) != len(data):
-        raise MalformedMessage("bytes after the end of the element")
-    return element
+    """As `read`, for bytes that were normalised before (slices of elements): BER forms are not looked for."""
+    elements = _elements(data, 0)
+    if len(elements) != 1:
+        raise MalformedMessage(f"{len(elements)} elements where one was expected")
+    return elements[0]
 
 
 class Fields:
@@ -70,7 +69,7 @@ class Fields:
         self._position = 0
 
     def take(self, *tags: int) -> Element:
-        """The next field; with `tags`, only if its identifier octet is one of them. Raises MalformedMessage."""
+        """The next field; with `tags`, its identifier octet must be one of them. Raises MalformedMessage."""
         if self._position >= len(self._children):
             raise MalformedMessage("a field is missing")
         element = self._children[self._position]
@@ -86,24 +85,38 @@ class Fields:
             return self._children[self._position - 1]
         return None
 
+    def more(self) -> bool:
+        """Whether a field is left."""
+        return self._position < len(self._children)
+
     def finish(self) -> None:
         """Raises MalformedMessage if fields are left over."""
         if self._position != len(self._children):
             raise MalformedMessage("more fields than the structure has")
 
 
-def _element_at(data: bytes, position: int) -> Element:
-    # Normalised input: low tag numbers, definite minimal lengths. The checks stay, slices come from anywhere.
+def _elements(data: bytes, position: int) -> list[Element]:
+    """The elements that fill `data` from `position` on; every header is checked, whoever cut the slice."""
+    found = []
+    size = len(data)
     try:
-        tag, length = data[position], data[position + 1]
-        start = position + 2
-        if length & 0x80:
-            count = length & 0x7F
-            length = int.from_bytes(data[start : start + count], "big")
-            start += count
+        while position < size:
+            tag, length = data[position], data[position + 1]
+            start = position + 2
+            if length >= 0x80:
+                start += length & 0x7F
+                length = _long_length(data, position + 2, start)
+            end = start + length
+            if end > size or tag & 0x1F == 0x1F:
+                raise MalformedMessage("an element that cannot be")
+            found.append(Element(tag, data[position:end], start - position))
+            position = end
     except IndexError:
         raise MalformedMessage("the element ends inside its header") from None
-    end = start + length
-    if end > len(data):
-        raise MalformedMessage("the element is longer than its container")
-    return Element(tag, data[position:end], start - position)
+    return found
+
+
+def _long_length(data: bytes, position: int, end: int) -> int:
+    if position == end:
+        raise MalformedMessage("an indefinite length where BER forms were rewritten")
+    return int.from_bytes(data[position:end], "big")

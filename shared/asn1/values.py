@@ -1,15 +1,17 @@
-"""The values inside elements: integers, identifiers, text, times. Each raises MalformedMessage on what it cannot be."""
+"""The values inside elements: integers, identifiers, text, times. Each raises MalformedMessage."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 from shared.asn1 import tags
 from shared.asn1.reader import Element
 from shared.errors import MalformedMessage
 
-_CODECS = {
+_CODECS: Final = {
     tags.UTF8_STRING: "utf-8",
     tags.NUMERIC_STRING: "ascii",
     tags.PRINTABLE_STRING: "latin-1",  # `@` and `_` occur in the field: read them, let policy decide
@@ -19,13 +21,31 @@ _CODECS = {
     tags.UNIVERSAL_STRING: "utf-32-be",
     tags.BMP_STRING: "utf-16-be",
 }
+_MAX_INTEGER: Final = 2049  # octets: the modulus of the largest RSA key OpenSSL takes
+_TIME: Final = re.compile(rb"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})Z")
+
+
+def boolean(element: Element) -> bool:
+    """The value of a BOOLEAN; in BER any octet but zero is true (X.690 8.2.2)."""
+    contents = element.expect(tags.BOOLEAN).contents
+    if len(contents) != 1:
+        raise MalformedMessage("a BOOLEAN that is not one octet")
+    return contents != b"\x00"
 
 
 def integer(element: Element) -> int:
     """The value of an INTEGER."""
-    contents = element.expect(tags.INTEGER).contents
-    if not contents:
-        raise MalformedMessage("an INTEGER without octets")
+    return _number(element.expect(tags.INTEGER).contents)
+
+
+def enumerated(element: Element) -> int:
+    """The value of an ENUMERATED."""
+    return _number(element.expect(tags.ENUMERATED).contents)
+
+
+def _number(contents: bytes) -> int:
+    if not 0 < len(contents) <= _MAX_INTEGER:
+        raise MalformedMessage("an INTEGER that cannot be")
     return int.from_bytes(contents, "big", signed=True)
 
 
@@ -38,19 +58,32 @@ def oid(element: Element) -> str:
 def _dotted(contents: bytes) -> str:
     if not contents or contents[-1] & 0x80 or len(contents) > 64:
         raise MalformedMessage("an OBJECT IDENTIFIER that cannot be")
-    arcs, value = [], 0
+    arcs, value, first = [], 0, True
     for octet in contents:
+        if first and octet == 0x80:  # X.690 8.19.2: else one identifier had many encodings
+            raise MalformedMessage("an OBJECT IDENTIFIER with a padded arc")
+        first = not octet & 0x80
         value = value << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(value)
             value = 0
-    first = min(arcs[0] // 40, 2)
-    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+    root = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (root, arcs[0] - 40 * root, *arcs[1:])))
 
 
 def octets(element: Element) -> bytes:
     """The octets of an OCTET STRING."""
     return element.expect(tags.OCTET_STRING).contents
+
+
+def implicit_octets(element: Element) -> bytes:
+    """The octets of an implicitly tagged OCTET STRING, whole or in pieces (X.690 8.7.3.2).
+
+    An implicit tag hides the type, so `read` has left the pieces apart; it has joined pieces of pieces.
+    """
+    if element.tag & tags.CONSTRUCTED:
+        return b"".join(octets(piece) for piece in element.children())
+    return element.contents
 
 
 def bits(element: Element) -> bytes:
@@ -64,11 +97,10 @@ def bits(element: Element) -> bytes:
 def named_bits(element: Element) -> frozenset[int]:
     """The positions of the bits that are set in a named-bit list; bit 0 is the first."""
     contents = element.expect(tags.BIT_STRING).contents
-    if not contents or contents[0] > 7 or len(contents) > 5:
+    if not contents or contents[0] > 7 or len(contents) > 5 or contents[0] > 8 * len(contents) - 8:
         raise MalformedMessage("a named-bit list that cannot be")
-    return frozenset(
-        8 * index + bit for index, octet in enumerate(contents[1:]) for bit in range(8) if octet & 0x80 >> bit
-    )
+    width = 8 * len(contents) - 8 - contents[0]
+    return frozenset(bit for bit in range(width) if contents[1 + bit // 8] & 0x80 >> bit % 8)
 
 
 def is_text(element: Element) -> bool:
@@ -89,13 +121,14 @@ def text(element: Element) -> str:
 
 def time(element: Element) -> datetime:
     """UTCTime or GeneralizedTime in the profile of RFC 5280 4.1.2.5 (UTC, seconds, no fraction)."""
-    raw = element.contents
+    stamp = element.contents
+    if element.tag == tags.UTC_TIME:
+        stamp = (b"19" if stamp >= b"50" else b"20") + stamp
+    found = _TIME.fullmatch(stamp)
+    if found is None or element.tag not in (tags.UTC_TIME, tags.GENERALIZED_TIME):
+        raise MalformedMessage("a time that is not UTC with seconds")
+    year, month, day, hour, minute, second = map(int, found.groups())
     try:
-        stamp = raw.decode("ascii")
-        if element.tag == tags.UTC_TIME and len(stamp) == 13:
-            stamp = ("19" if int(stamp[:2]) >= 50 else "20") + stamp
-        elif element.tag != tags.GENERALIZED_TIME:
-            raise ValueError(stamp)
-        return datetime.strptime(stamp, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
-        raise MalformedMessage("a time that is not UTC with seconds") from None
+        raise MalformedMessage("a time that is in no calendar") from None

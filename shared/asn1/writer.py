@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 from shared.asn1 import tags
-from shared.asn1.normalise import encode_length
+
+_OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 
 def tlv(tag: int, contents: bytes) -> bytes:
-    """One element with identifier octet `tag`."""
-    return bytes((tag,)) + encode_length(len(contents)) + contents
+    """One element with identifier octet `tag` and a length in its minimal form (X.690 10.1)."""
+    length = len(contents)
+    if length < 0x80:
+        return bytes((tag, length)) + contents
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return b"%c%c%b%b" % (tag, 0x80 | len(octets), octets, contents)
 
 
 def sequence(*parts: bytes) -> bytes:
@@ -48,13 +55,13 @@ def bit_string(octets: bytes, unused: int = 0) -> bytes:
 
 def named_bits(positions: Iterable[int]) -> bytes:
     """BIT STRING of a named-bit list: bit 0 first, trailing zero bits removed (X.690 11.2.2)."""
-    bits = sum(1 << position for position in positions)
-    if not bits:
-        return bit_string(b"")
-    width = bits.bit_length()
-    octets = (width + 7) // 8
-    reversed_bits = int(f"{bits:b}"[::-1], 2) << (octets * 8 - width)
-    return bit_string(reversed_bits.to_bytes(octets, "big"), octets * 8 - width)
+    octets = bytearray()
+    width = 0
+    for position in positions:
+        octets.extend(bytes(max(0, position // 8 + 1 - len(octets))))
+        octets[position // 8] |= 0x80 >> position % 8
+        width = max(width, position + 1)
+    return bit_string(bytes(octets), -width % 8)
 
 
 def octet_string(octets: bytes) -> bytes:
@@ -70,8 +77,8 @@ def null() -> bytes:
 @lru_cache(maxsize=256)
 def oid(dotted: str) -> bytes:
     """OBJECT IDENTIFIER from its dotted form. Raises ValueError if it is none."""
-    arcs = [int(arc) for arc in dotted.split(".")]
-    if len(arcs) < 2 or arcs[0] > 2 or min(arcs) < 0 or (arcs[0] < 2 and arcs[1] > 39):
+    arcs = [int(arc) for arc in dotted.split(".")] if _OID.fullmatch(dotted) else []
+    if not arcs or (arcs[0] < 2 and arcs[1] > 39):
         raise ValueError(f"not an object identifier: {dotted}")
     octets = bytearray()
     for arc in (arcs[0] * 40 + arcs[1], *arcs[2:]):
@@ -98,14 +105,23 @@ def ia5_string(text: str) -> bytes:
 
 
 def time(moment: datetime) -> bytes:
-    """Time as RFC 5280 4.1.2.5 demands: UTCTime through 2049, GeneralizedTime from 2050, seconds, Z."""
-    moment = moment.astimezone(UTC)
+    """Time as RFC 5280 4.1.2.5 demands: UTCTime through 2049, GeneralizedTime from 2050, seconds, Z.
+
+    Raises ValueError for a moment without a time zone.
+    """
+    moment = _utc(moment)
     if 1950 <= moment.year < 2050:
         return tlv(tags.UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode())
-    return tlv(tags.GENERALIZED_TIME, f"{moment.year:04d}{moment:%m%d%H%M%SZ}".encode())
+    return generalized_time(moment)
 
 
 def generalized_time(moment: datetime) -> bytes:
-    """GeneralizedTime in UTC without fractions."""
-    moment = moment.astimezone(UTC)
+    """GeneralizedTime in UTC, whole seconds. Raises ValueError for a moment without a time zone."""
+    moment = _utc(moment)
     return tlv(tags.GENERALIZED_TIME, f"{moment.year:04d}{moment:%m%d%H%M%SZ}".encode())
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return moment.astimezone(UTC)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.errors import ChallengeRejected
 from shared.policy.profile import Profile
 from shared.x509.certificate import Certificate
 from shared.x509.request import CertificateRequest
@@ -38,11 +39,20 @@ class Vouching:
     validity: timedelta | None = None
 
 
+class LateChallenge(ChallengeRejected):
+    """An authentic challenge that has ended. Whoever was served in time may still fetch what it got then."""
+
+    def __init__(self, reason: str, vouching: Vouching) -> None:
+        super().__init__(reason, public="The challenge has expired.")
+        self.vouching = vouching
+
+
 class ChallengeValidator(Protocol):
     """One way of deciding whether a challenge allows a request. A profile names the validator it trusts."""
 
     def validate(self, attempt: EnrollmentAttempt) -> Vouching:
-        """Raises ChallengeRejected; IntuneUnavailable or StoreUnavailable when somebody is away."""
+        """Raises ChallengeRejected (LateChallenge when only the time is over); IntuneUnavailable or
+        StoreUnavailable when somebody is away."""
 
 
 class EnrollmentReporter(Protocol):

@@ -1,8 +1,9 @@
-"""What outlives a call: the values on record and the ports that keep them (architecture decisions D1, D3, D6, D7).
+"""What outlives a call: the values on record and the ports that keep them.
 
-`memory` is the reference implementation, `tables`, `blobs` and `queues` the Azure ones; one contract suite
-(tests/contracts) holds them to the same promises. All times are aware, UTC, whole seconds. An issuer is named by
-its id, a serial by its lower-case hexadecimal octets (38 digits for our own issuers).
+`memory` is the reference implementation, `tables`, `uses`, `blobs` and `queues` the Azure ones; one contract
+suite (tests/contracts) holds them to the same promises. All times are aware, UTC, whole seconds. An issuer is
+named by its id, a serial by its lower-case hexadecimal octets (38 digits for our own issuers). Every method
+may raise StoreUnavailable; those that write raise MalformedMessage for what storage cannot hold.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An owner's index row: the promise to issue exactly this TBSCertificate for exactly this request (D1).
+    """An owner's index row: the promise to issue exactly this TBSCertificate for exactly this request.
 
-    `owner` is `device:<id>`, `user:<upn>` or `subject:<hash>`; `identity` the request's identity (D2);
+    `owner` is `device:<id>`, `user:<upn>` or `subject:<hash>`; `identity` the request's identity;
     `key_hash` the hexadecimal SHA-256 of the SubjectPublicKeyInfo.
     """
 
@@ -58,7 +59,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRecord:
-    """One certificate of ours. `certificate` is None when it was revoked before it was ever signed (D6)."""
+    """One certificate of ours. `certificate` is None when it was revoked before it was ever signed.
+
+    `etag` names the version that was read; a record that was never read has none.
+    """
 
     issuer: str
     serial: str
@@ -118,16 +122,21 @@ class PublishedObject:
 
 
 class CertificateStore(Protocol):
-    """What issuing needs. Inserts only, no read before write, each method one storage call."""
+    """What issuing needs. Inserts only, no read before write, each method one storage call.
+
+    An insert that storage carried out but could not confirm is tried again, so Conflict may mean oneself:
+    read the winner, and it may turn out to be one's own row.
+    """
 
     def claim(self, claim: Claim) -> None:
-        """Insert the owner's row. Raises Conflict if (owner, identity) is taken, StoreUnavailable."""
+        """Insert the owner's row. Raises Conflict if (owner, identity) is taken."""
 
     def find_claim(self, owner: str, identity: str) -> Claim | None:
         """One point read."""
 
     def link(self, owner: str, claim: Claim) -> None:
-        """The same row under a second owner (a user's certificate on a device). Idempotent."""
+        """The same row under a second owner (a user's certificate on a device); read there, it still names
+        the owner who claimed. Idempotent; a row that is there already stays as it is."""
 
     def commit(self, record: CertificateRecord) -> None:
         """Insert the record by issuer and serial. Raises Conflict if the serial is on record."""
@@ -143,21 +152,22 @@ class Inventory(Protocol):
         """All rows of an owner, with or without a record."""
 
     def records(self, issuer: str) -> Iterator[CertificateRecord]:
-        """Every record of an issuer, by day of notAfter for our own issuers. A scan: for people and nightly work."""
+        """Every record of an issuer, by day of notAfter for our own. A scan: for people and nightly work."""
 
 
 class RevocationStore(Protocol):
-    """What saying no afterwards needs (D6, D7)."""
+    """What saying no afterwards needs."""
 
     def note_change(self, change: RevocationChange) -> None:
-        """Write the change row (partition: issuer and UTC hour of changed_at; key: serial). Last write wins."""
+        """Write the change row (partition: issuer, UTC hour of changed_at; key: serial). Last write wins."""
 
     def changes(self, issuer: str, since: datetime) -> Iterator[RevocationChange]:
         """All change rows of the hours from `since` to now, in no particular order."""
 
     def set_revocation(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
-        """Merge the revocation into the record if its ETag still holds; returns the record as stored.
-        Raises Conflict if somebody changed it meanwhile."""
+        """Merge the revocation into the record if its ETag still holds; returns the record as stored. Raises
+        Conflict if somebody changed it meanwhile, IssuanceFault for a record that was not read from the
+        store."""
 
 
 class SupersessionStore(Protocol):
@@ -177,14 +187,15 @@ class UseCounter(Protocol):
     """How often a static challenge was used. Exact under concurrency."""
 
     def take(self, name: str, identity: str, limit: int) -> bool:
-        """Whether `identity` holds one of the `limit` uses of `name`; a repeat of a holder does not count again."""
+        """Whether `identity` holds one of the `limit` uses of `name`. A repeat by a holder does not count
+        again, and a holder stays one when the limit is lowered."""
 
 
 class PublicationStore(Protocol):
     """The public blobs: CRLs and CA certificates. One put is atomic."""
 
     def read(self, name: str) -> PublishedObject | None:
-        """None if there is no such blob."""
+        """None if there is no such blob, or could be none by that name."""
 
     def put(
         self,
@@ -197,12 +208,15 @@ class PublicationStore(Protocol):
         replaces: PublishedObject | None = None,
         overwrite: bool = False,
     ) -> None:
-        """Put a blob whole, with Content-Type and `Cache-Control: max-age`. Without `overwrite` it must replace
-        exactly `replaces`, or be new when that is None; raises Conflict otherwise."""
+        """Put a blob whole, with Content-Type and `Cache-Control: max-age` (seconds). Without `overwrite` it
+        must replace exactly `replaces`, or be new when that is None; raises Conflict otherwise. Raises
+        IssuanceFault for a name or metadata that storage would not give back as they are (names of metadata:
+        lower case)."""
 
 
 class Queue(Protocol):
-    """One storage queue, delivering at least once, in any order (D12)."""
+    """One storage queue, delivering at least once, in any order."""
 
     def send(self, message: Mapping[str, object], *, delay: int = 0) -> None:
-        """Put a JSON message, visible after `delay` seconds. Raises StoreUnavailable."""
+        """Put a JSON message, visible after `delay` seconds (at most seven days). Raises MalformedMessage
+        over 48 KiB."""

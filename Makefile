@@ -1,0 +1,72 @@
+# One door per chore. `make demo` and `make test` set up everything they need and run again in seconds.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_READY := $(VENV)/.ready
+NODE_READY := node_modules/.ready
+CONFORMANCE_VENV := .scepter/conformance-venv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run func test test-fast test-long check format bench lock conformance-venv system-packages clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: $(PYTHON_READY) $(NODE_READY) ## install what everything else needs (all doors do this themselves)
+
+$(PYTHON_READY): requirements.txt requirements-dev.txt
+	@echo "== Python packages into $(VENV) (about 30 s, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(NODE_READY): package.json package-lock.json
+	@echo "== Azurite into node_modules (about 20 s, once)"
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed"; exit 1; }
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup ## the main job end to end: enrol, refuse, renew, revoke, publish
+	@$(BIN)/python manage.py demo
+
+run: setup ## the function app on this machine, with Azurite (Ctrl-C stops it)
+	@$(BIN)/python -m local.first_run
+	@exec $(BIN)/python -m local
+
+func: setup ## the same app under Azure Functions Core Tools, where `func` is installed
+	@$(BIN)/python -m local.core_tools
+
+test: setup ## every test but the long drills
+	@$(BIN)/python -m pytest -q -m "not long"
+
+test-fast: setup ## the tests that start no host and no client
+	@$(BIN)/python -m pytest -q -m "not long and not host and not client and not conformance"
+
+test-long: setup ## the long drills
+	@$(BIN)/python -m pytest -q -m long --timeout 1800
+
+check: setup ## ruff, mypy strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup ## compile requirements*.in into the pinned files
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+conformance-venv: ## an environment with Microsoft's worker library, where Python 3.13 is found
+	@$(PYTHON) tests/conformance/environment.py $(CONFORMANCE_VENV)
+
+system-packages: ## Debian packages that some tests want: real SCEP clients (needs root)
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl strongswan-pki libstrongswan-extra-plugins certmonger dbus
+
+clean: ## remove what the doors made, but no CA and no settings
+	@rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

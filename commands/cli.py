@@ -1,0 +1,35 @@
+"""The command groups under one program, and errors told in one way."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from commands import ca, cert, challenge, crl, demo, profile
+from commands.session import console
+from shared.config import SettingsError
+from shared.errors import PKIError
+from shared.policy.problems import PolicyFileError
+
+cli = typer.Typer(
+    name="manage.py",
+    help="Scepter's administrator commands.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+cli.add_typer(ca.cli, name="ca", help="The CA: make it, show it, renew its SCEP RA.")
+cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and show.")
+cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
+cli.add_typer(cert.cli, name="cert", help="Certificates on record: list, show, revoke.")
+cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
+cli.command("demo", help="The main job end to end on this machine.")(demo.demo)
+
+
+def main() -> None:
+    """Run; an error of ours is one clear line and exit code 1, never a traceback."""
+    try:
+        cli()
+    except (PKIError, SettingsError, PolicyFileError) as error:
+        console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,72 @@
+"""What every command shares: the connection to the management API, tables beside --json, and the console."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from shared.errors import DependencyError, RequestError
+
+Url = Annotated[str, typer.Option("--url", envvar="SCEPTER_URL", help="Base URL of the function app.")]
+SettingsFile = Annotated[Path, typer.Option("--settings", help="Where the local management key is.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+DEFAULT_URL = "http://127.0.0.1:7071"
+DEFAULT_SETTINGS = Path("local.settings.json")
+
+
+@lru_cache
+def console(*, stderr: bool = False) -> Console:
+    """The console that all commands print on."""
+    return Console(stderr=stderr)
+
+
+def local_values(path: Path) -> dict[str, str]:
+    """The "Values" of a local.settings.json; empty if there is none."""
+    if not path.exists():
+        return {}
+    values: dict[str, str] = json.loads(path.read_text(encoding="utf-8")).get("Values", {})
+    return values
+
+
+class Management:
+    """The management API of a function app (docs/management-api.md)."""
+
+    def __init__(self, url: str, settings: Path) -> None:
+        key = os.environ.get("SCEPTER_MANAGEMENT_KEY") or local_values(settings).get(
+            "SCEPTER_MANAGEMENT_KEY", ""
+        )
+        self._client = httpx.Client(base_url=url, headers={"x-scepter-key": key}, timeout=30, trust_env=False)
+
+    def call(self, method: str, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 - JSON
+        """The JSON answer. Raises DependencyError when nobody answers, RequestError with the server's own words."""
+        try:
+            answer = self._client.request(method, path, json=body, params=query)
+        except httpx.TransportError as error:
+            raise DependencyError(
+                f"{self._client.base_url} does not answer: {error}; is it running? (make run)"
+            ) from None
+        if answer.status_code >= 400:
+            raise RequestError(f"{method} {path}: {answer.status_code} {answer.text.strip()}")
+        return answer.json()
+
+
+def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool, title: str) -> None:
+    """A table of `columns`, or all of `rows` as JSON."""
+    if as_json:
+        console().print_json(json.dumps(rows, default=str))
+        return
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(escape(str(row.get(column, ""))) for column in columns))
+    console().print(table)

@@ -1,0 +1,25 @@
+"""`POST /challenges`: a named caller orders a sealed challenge for one device or user."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from functions.answers import answer, document
+from shared.wiring import application
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("challenges")
+@blueprint.route("challenges", methods=["POST"])
+def challenges(req: func.HttpRequest) -> func.HttpResponse:
+    """`Authorization: Bearer <secret of a caller>`, body a ChallengeOrder in JSON; 201 with the challenge."""
+    return answer(lambda: _mint(req))
+
+
+def _mint(req: func.HttpRequest) -> func.HttpResponse:
+    scheme, _, secret = req.headers.get("authorization", "").partition(" ")
+    app = application()
+    minted = app.mint.mint(secret if scheme.lower() == "bearer" else "", req.get_body(), now=app.clock())
+    body = {"challenge": minted.challenge, "id": minted.id, "expires_at": minted.expires_at.isoformat()}
+    return document(201, body)

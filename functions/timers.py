@@ -1,0 +1,43 @@
+"""Work by clock and by queue: the CRL at half-life or on request, superseded certificates, the next RA identity."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from functions.messages import CRLRequest, handle
+from shared.wiring import application
+
+blueprint = func.Blueprint()
+QUEUE = "crl-requests"
+
+
+@blueprint.function_name("publish_crl_when_due")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=True)
+def publish_crl_when_due(timer: func.TimerRequest) -> None:
+    """Every five minutes: publish the CRL if half its life has passed, and the CA certificates with it."""
+    app = application()
+    if app.crl_publisher.is_due():
+        app.publish()
+
+
+@blueprint.function_name("publish_crl_on_request")
+@blueprint.queue_trigger(arg_name="msg", queue_name=QUEUE, connection="AzureWebJobsStorage")
+def publish_crl_on_request(msg: func.QueueMessage) -> None:
+    """A revocation asks for the next CRL; one that a published CRL already covers is dropped."""
+    handle(
+        msg, CRLRequest, QUEUE, lambda request: application().crl_publisher.publish_change(request.changed_at)
+    )
+
+
+@blueprint.function_name("revoke_superseded")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 17 * * * *", run_on_startup=False)
+def revoke_superseded(timer: func.TimerRequest) -> None:
+    """Every hour: revoke renewed certificates whose grace has passed."""
+    application().superseder.run()
+
+
+@blueprint.function_name("renew_ra")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 41 3 * * *", run_on_startup=False)
+def renew_ra(timer: func.TimerRequest) -> None:
+    """Every night: make the next RA identity when the newest has passed half its life."""
+    application().renew_ra()

@@ -1,0 +1,63 @@
+"""`python -m local`: the function app on this machine, until Ctrl-C or SIGTERM."""
+
+import asyncio
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+import typer
+
+from local.app import THREADS
+from local.failures import HostError
+from local.host import LocalHost, Options, serving
+
+
+def main(**given: Any) -> None:  # noqa: ANN401 - the signature below
+    """Run the function app on this machine: HTTP, queues, timers and Event Grid, over Azurite."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every storage call
+    code = 0
+    try:
+        asyncio.run(_run(Options(**given)))
+    except HostError as error:
+        typer.echo(f"The host stopped: {error}", err=True)
+        code = error.exit_code
+    sys.stdout.flush()
+    for thread in [t for t in threading.enumerate() if t.name.startswith(THREADS)]:
+        thread.join(0.5)
+        if thread.is_alive():
+            os._exit(code)  # a call that outstayed its grace would keep the process for as long as it likes
+    sys.exit(code)
+
+
+async def _run(options: Options) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(options) as host:
+        _introduce(host)
+        while not stop.is_set():
+            host.check()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.25)
+
+
+def _introduce(host: LocalHost) -> None:
+    print(f"\nServing {host.url}")
+    for function in host.functions.values():
+        what = function.trigger
+        where = (
+            f"/{what['route']}" if "route" in what else what.get("queueName") or what.get("schedule") or ""
+        )
+        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}")
+    print(flush=True)
+
+
+main.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]
+if __name__ == "__main__":
+    typer.run(main)

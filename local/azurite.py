@@ -1,0 +1,133 @@
+"""Azurite, the storage of local runs and tests, as a child process that never outlives us by accident.
+
+It needs Node.js and the `azurite` package of package.json (`make setup`). Azurite writes tables and queues
+to disk every few seconds and on SIGTERM: it must not be killed with SIGKILL.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+from local.failures import AzuriteDied, AzuriteMissing, NodeMissing, PortTaken
+
+ACCOUNT = "devstoreaccount1"
+# The key that Microsoft publishes for every emulator; it opens nothing else.
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+PACKAGE = Path(__file__).resolve().parent.parent / "node_modules" / "azurite"
+START_SECONDS = 30
+STOP_SECONDS = 20
+LISTENING = re.compile(r"(Blob|Queue|Table) service is successfully listening at http://[^\s:]+:(\d+)")
+# Azurite reads nothing from its standard input: end of file there means that whoever started it is gone.
+GUARD = "process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).on('error',()=>{}).resume().unref()"
+Ports = tuple[int, int, int]
+
+
+class Azurite:
+    """A running Azurite: blob, queue and table service on 127.0.0.1; a context manager that stops it."""
+
+    def __init__(self, command: list[str], *, outlives_parent: bool) -> None:
+        # A pipe would fill and block Azurite; stop() closes this file.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL if outlives_parent else subprocess.PIPE,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is ours to handle: we stop first, then Azurite
+        )
+        self.pid = self._process.pid
+        try:
+            self.ports: Ports = self._await_ports()
+        except BaseException:
+            self.stop()
+            raise
+        urls = [f"http://127.0.0.1:{port}/{ACCOUNT}" for port in self.ports]
+        self.blob_url, self.queue_url, self.table_url = urls
+        self.connection_string = (
+            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
+            f"BlobEndpoint={self.blob_url};QueueEndpoint={self.queue_url};TableEndpoint={self.table_url};"
+        )
+
+    @classmethod
+    def start(
+        cls,
+        in_memory: bool = True,
+        folder: Path | None = None,
+        ports: Ports | None = None,
+        *,
+        outlives: bool = False,
+    ) -> Self:
+        """Start Azurite and wait until its three services (blob, queue, table) listen.
+
+        `folder` keeps the data when not `in_memory`; `ports` None means free ones; one that `outlives` us goes
+        on when we die without having stopped it. Raises NodeMissing, AzuriteMissing, PortTaken, AzuriteDied.
+        """
+        node, package = shutil.which("node"), PACKAGE / "package.json"
+        if in_memory == (folder is not None):
+            raise ValueError("Azurite keeps its data either in memory or in a folder")
+        if node is None:
+            raise NodeMissing(
+                "Node.js is needed for Azurite, the local storage, and no `node` is on the PATH."
+            )
+        if not package.is_file():
+            raise AzuriteMissing("Azurite, the local storage, is not installed: run `make setup`.")
+        script = PACKAGE / json.loads(package.read_text(encoding="utf-8"))["bin"]["azurite"]
+        guard = [] if outlives else ["--import", f"data:text/javascript,{GUARD}"]
+        where = ["--location", str(folder.absolute())] if folder else ["--inMemoryPersistence"]
+        command = [node, *guard, str(script), *where, *_arguments(ports or (0, 0, 0))]
+        return cls(command, outlives_parent=outlives)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def output(self) -> str:
+        """What Azurite has printed so far; for error messages."""
+        # The child writes through the same open file: reading must not move its offset.
+        return os.pread(self._output.fileno(), 1 << 20, 0).decode(errors="replace").strip()
+
+    def stop(self) -> None:
+        """End Azurite with SIGTERM and wait until its data is on disk. May be called twice."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._output.close()
+
+    def _await_ports(self) -> Ports:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            alive, said = self.running, self.output()
+            ports = {service: int(port) for service, port in LISTENING.findall(said)}
+            if len(ports) == 3:
+                return ports["Blob"], ports["Queue"], ports["Table"]
+            if taken := re.search(r"EADDRINUSE: address already in use (\S+)", said):
+                raise PortTaken(f"Azurite cannot listen on {taken[1]}: the port is in use.")
+            if not alive:
+                raise AzuriteDied(f"Azurite stopped at start with code {self._process.returncode}:\n{said}")
+            time.sleep(0.02)
+        raise AzuriteDied(f"Azurite did not listen within {START_SECONDS} s:\n{self.output()}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _arguments(ports: Ports) -> list[str]:
+    # Without --skipApiVersionCheck it refuses newer storage SDKs; without --disableTelemetry it reports home.
+    arguments = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    for service, port in zip(("blob", "queue", "table"), ports, strict=True):
+        arguments += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
+    return arguments

@@ -1,0 +1,64 @@
+"""Timer triggers: six-field NCRONTAB schedules in UTC, one run at a time for each timer."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+from azure.functions.meta import Datum
+from cronsim import CronSim, CronSimError
+
+from local.app import Function, Worker
+from local.failures import AppRefused
+from local.settings import resolve
+
+LONGEST_SLEEP = 30.0
+
+
+def next_run(schedule: str, after: datetime) -> datetime:
+    """The first moment of `schedule` (seconds first) later than `after`. Raises AppRefused."""
+    try:
+        cron = CronSim(schedule, after)
+    except CronSimError as error:
+        raise AppRefused(f"{schedule!r} is not an NCRONTAB schedule: {error}") from error
+    if len(schedule.split()) != 6:
+        raise AppRefused(f"{schedule!r} is not an NCRONTAB schedule: six fields, seconds first.")
+    cron.day_and = True  # NCRONTAB wants day of month and day of week both; cron would take either
+    return next(cron)
+
+
+class Timer:
+    """One timer function: run by its schedule, or on demand."""
+
+    def __init__(self, function: Function, worker: Worker) -> None:
+        self._function, self._worker = function, worker
+        self._schedule = resolve(str(function.trigger["schedule"]))
+        self._last, self._lock = datetime(1, 1, 1, tzinfo=UTC), asyncio.Lock()
+        next_run(self._schedule, datetime.now(UTC))
+
+    async def follow(self) -> None:
+        """Run at every moment of the schedule until cancelled; moments missed during a run are skipped."""
+        if self._function.trigger.get("runOnStartup"):
+            await asyncio.shield(self._worker.start(self.run(datetime.now(UTC))))
+        while True:
+            due = next_run(self._schedule, datetime.now(UTC))
+            # Short sleeps: a laptop that slept, or a clock that was set, is noticed.
+            while (left := (due - datetime.now(UTC)).total_seconds()) > 0:
+                await asyncio.sleep(min(left, LONGEST_SLEEP))
+            await asyncio.shield(self._worker.start(self.run(due)))
+
+    async def run(self, due: datetime) -> None:
+        """Run once; waits for a run that is going on. A failure is in the log, and the schedule goes on."""
+        async with self._lock:
+            now = datetime.now(UTC)
+            data = timer_info(
+                self._last, next_run(self._schedule, now), past_due=(now - due).total_seconds() > 1
+            )
+            self._last = now
+            await self._worker.attempt(self._function, data)
+
+
+def timer_info(last: datetime, following: datetime, *, past_due: bool) -> Datum:
+    """The JSON that a timer function is given."""
+    status = {"Last": last.isoformat(), "LastUpdated": last.isoformat(), "Next": following.isoformat()}
+    info = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": past_due}
+    return Datum(json.dumps(info), "json")

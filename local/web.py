@@ -1,0 +1,143 @@
+"""The HTTP side: function routes, `/admin/functions/{name}` and the Event Grid webhook, as the real host has them."""
+
+import asyncio
+import hmac
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+from azure.functions.meta import Datum
+from multidict import CIMultiDict
+
+from local.app import Function, Worker
+from local.routes import Routes
+from local.settings import HostConfig
+
+BODY_LIMIT = 104_857_600
+HEADER_LIMIT = 32_768
+Demand = Callable[[Function, str | None], None]
+
+
+class Front:
+    """Answers every request on the one port. `keys`: the function key, then the master key, which opens
+    everything, webhooks included. `demand` begins a run that the admin API asked for."""
+
+    def __init__(
+        self, functions: Mapping[str, Function], worker: Worker, keys: tuple[str, str], demand: Demand
+    ) -> None:
+        self._functions, self._worker, self._keys, self._demand = functions, worker, keys, demand
+
+    def runner(self, config: HostConfig, line_limit: int, grace: float) -> web.AppRunner:
+        """A server of this front; a stopped one gives running calls `grace` seconds."""
+        self._routes = Routes(config.route_prefix, self._functions.values())
+        self._line_limit, self._most_outstanding, self._outstanding = line_limit, config.max_outstanding, 0
+        self._slots = asyncio.Semaphore(config.max_concurrent if config.max_concurrent > 0 else 1 << 31)
+        application = web.Application(
+            client_max_size=1 << 62
+        )  # this limit and the next: ours is checked first
+        application.router.add_route("*", "/{path:.*}", self._serve)
+        sizes = {"max_line_size": line_limit + (1 << 20), "max_field_size": HEADER_LIMIT}
+        return web.AppRunner(
+            application, access_log=None, auto_decompress=False, shutdown_timeout=grace, **sizes
+        )
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        path, _, query_string = request.raw_path.partition("?")
+        query = {
+            name: ",".join(values) for name, values in parse_qs(query_string).items()
+        }  # drops empty values
+        key = request.headers.get("x-functions-key") or query.get("code", "")
+        if refused := self._oversize(request):
+            return web.Response(status=refused)
+        if path.startswith("/admin/functions/"):
+            return await self._manage(request, path.rsplit("/", 1)[1], key, self._on_demand)
+        if path.lower() == "/runtime/webhooks/eventgrid":
+            return await self._manage(request, query.get("functionName", ""), key, self._event_grid)
+        found = self._routes.find(request.method, path)
+        if found is None:
+            home = path == "/" and os.environ.get("AzureWebJobsDisableHomepage", "").lower() != "true"
+            return web.Response(text="The function app is running.") if home else web.Response(status=404)
+        function, route = found
+        if not self._opens(function.trigger.get("authLevel", "FUNCTION"), key):
+            return web.Response(status=401)
+        if 0 <= self._most_outstanding <= self._outstanding:
+            return web.Response(status=429)
+        self._outstanding += 1
+        try:
+            async with self._slots:
+                return _response(await self._worker.invoke(function, await _datum(request, query, route)))
+        except Exception:  # noqa: BLE001 - the worker has logged it; the caller learns nothing
+            return web.Response(status=500)
+        finally:
+            self._outstanding -= 1
+
+    def _opens(self, level: str, offered: str) -> bool:
+        keys = {"ANONYMOUS": (offered,), "FUNCTION": self._keys}.get(level, self._keys[1:])
+        return any([hmac.compare_digest(offered.encode(), key.encode()) for key in keys])
+
+    def _oversize(self, request: web.Request) -> int | None:
+        if len(f"{request.method} {request.raw_path} HTTP/1.1") > self._line_limit:
+            return 414
+        if sum(len(name) + len(value) for name, value in request.raw_headers) > HEADER_LIMIT:
+            return 431
+        limit = int(os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", BODY_LIMIT))
+        return 413 if (request.content_length or 0) > limit else None
+
+    async def _manage(self, request: web.Request, name: str, key: str, then: Any) -> web.Response:  # noqa: ANN401
+        function = self._functions.get(name)
+        if not self._opens("ADMIN", key):
+            return web.Response(status=401)
+        if function is None or function.kind == "httpTrigger" or request.method != "POST":
+            return web.Response(status=404)
+        try:
+            return await then(function, json.loads(await request.read() or b"{}"), request.headers)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return web.Response(status=400, text=f"The body is not what is expected here: {error!r}")
+
+    async def _on_demand(self, function: Function, body: Any, _: Mapping[str, str]) -> web.Response:  # noqa: ANN401
+        given = body.get("input")
+        self._demand(function, given if isinstance(given, str | None) else json.dumps(given))
+        return web.Response(status=202)
+
+    async def _event_grid(self, function: Function, body: Any, headers: Mapping[str, str]) -> web.Response:  # noqa: ANN401
+        if function.kind != "eventGridTrigger":
+            return web.Response(status=404)
+        events = body if isinstance(body, list) else [body]
+        if headers.get("aeg-event-type") == "SubscriptionValidation":
+            return web.json_response({"validationResponse": events[0]["data"]["validationCode"]})
+        runs = [self._worker.invoke(function, Datum(json.dumps(event), "json")) for event in events]
+        results = await asyncio.gather(*runs, return_exceptions=True)
+        return web.Response(status=500 if any(isinstance(r, Exception) for r in results) else 202)
+
+
+async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[str, str]) -> Datum:
+    headers: dict[str, str] = {}
+    for name, value in ((name.lower(), value) for name, value in request.headers.items()):
+        if not name.startswith(
+            "x-ms-client-principal"
+        ):  # only Azure's own front end may say who is signed in
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+    # The real host hands on a body only if its length was announced: a chunked one arrives empty.
+    body = await request.read() if request.content_length else b""
+    values: dict[str, Any] = {"method": Datum(request.method, "string"), "body": Datum(body, "bytes")}
+    values["url"] = Datum(f"http://{request.host}{request.raw_path}", "string")
+    for part, pairs in (("headers", headers), ("query", query), ("params", route)):
+        values[part] = {name: Datum(value, "string") for name, value in pairs.items()}
+    return Datum(values, "http")
+
+
+def _response(answer: Datum | None) -> web.Response:
+    if answer is None:
+        return web.Response(status=204)
+    if answer.type == "string":
+        return web.Response(text=answer.value)
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in answer.value["headers"].items():
+        headers[name] = value.value  # of several, the last wins: between worker and host they are a map
+    for cookie in answer.value["cookies"] or ():
+        headers.extend(("Set-Cookie", morsel.OutputString()) for morsel in cookie.values())
+    status, body = int(answer.value["status_code"].value), answer.value["body"].value
+    return web.Response(status=status, headers=headers, body=body)

@@ -1,0 +1,181 @@
+"""Issuing: claim, sign, commit. Two storage calls and one CA-key signature for a device, one call more for a user.
+
+A claim stores the complete TBSCertificate before it is signed, so whoever repeats a request (a client's retry, a
+worker after a crash, two workers at once) can finish it: same bytes, same serial, and the insert of the record
+decides. Nothing leaves that is not on record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.ca.issuer import Issuer
+from shared.errors import ChallengeRejected, Conflict
+from shared.store.ports import CertificateRecord, CertificateStore, Claim, Status
+from shared.x509.certificate import Certificate, CertificateTemplate, parse_tbs
+from shared.x509.serial import make_serial
+
+REPEAT_WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who gets a certificate and on whose word. `identity` makes repeats of one request recognisable.
+
+    `device` and `user` are ids (empty if unknown); `predecessor` is the serial that a renewal replaces.
+    """
+
+    identity: str
+    profile: str
+    vouched_by: str
+    device: str = ""
+    user: str = ""
+    predecessor: str = ""
+    challenge_minted_at: datetime | None = None
+
+    def owners(self, subject: bytes) -> tuple[str, ...]:
+        """The owners to index under: the device, the user, or the subject when neither is known."""
+        owners = []
+        if self.device:
+            owners.append(f"device:{self.device.lower()}")
+        if self.user:
+            owners.append(f"user:{self.user.lower()}")
+        return tuple(owners) or (f"subject:{hashlib.sha256(subject).hexdigest()[:32]}",)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate on record; `repeated` when the same request was served before."""
+
+    certificate: Certificate
+    record: CertificateRecord
+    repeated: bool
+
+
+class CertificateAuthority:
+    """Issues under one issuer. `random(n)` gives n random octets."""
+
+    def __init__(
+        self, issuer: Issuer, store: CertificateStore, random: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self.issuer = issuer
+        self._store = store
+        self._random = random
+
+    def issue(self, template: CertificateTemplate, order: Order, *, now: datetime) -> Issued:
+        """Issue `template`, or return what this very order got before.
+
+        Raises ChallengeRejected (the order was used with another key, or its certificate is revoked or older than
+        24 h), StoreUnavailable, KeyUnavailable, Conflict, IssuanceFault.
+        """
+        claim = self._compose_claim(template, order, now)
+        try:
+            self._store.claim(claim)
+        except Conflict:
+            return self._repeat(claim, order, now)
+        return self._complete(claim, order, now)
+
+    def find_repeat(self, order: Order, *, subject: bytes, key_hash: str, now: datetime) -> Issued | None:
+        """What this order got before, by one point read, or None if it never was served."""
+        claim = self._store.find_claim(order.owners(subject)[0], order.identity)
+        return None if claim is None else self._resume(claim, key_hash, order, now)
+
+    def _compose_claim(self, template: CertificateTemplate, order: Order, now: datetime) -> Claim:
+        serial = make_serial(self.issuer.bound(template.not_after), self._random)
+        return Claim(
+            owner=order.owners(template.subject.encoded)[0],
+            identity=order.identity,
+            issuer=self.issuer.id,
+            serial=serial,
+            tbs=self.issuer.compose(template, serial),
+            key_hash=hashlib.sha256(template.spki).hexdigest(),
+            claimed_at=now,
+            profile=order.profile,
+            vouched_by=order.vouched_by,
+            challenge_minted_at=order.challenge_minted_at,
+        )
+
+    def _repeat(self, claim: Claim, order: Order, now: datetime) -> Issued:
+        first = self._store.find_claim(claim.owner, claim.identity)
+        if first is None:
+            raise Conflict("a claim was there and is gone")
+        return self._resume(first, claim.key_hash, order, now)
+
+    def _resume(self, claim: Claim, key_hash: str, order: Order, now: datetime) -> Issued:
+        if claim.key_hash != key_hash:
+            raise ChallengeRejected(f"replay: identity {order.identity} was claimed with another key")
+        record = self._store.find(claim.issuer, claim.serial)
+        if record is not None:
+            return _answer_again(record, now)
+        if claim.issuer != self.issuer.id or now - claim.claimed_at > REPEAT_WINDOW:
+            raise ChallengeRejected("claimed too long ago, or under a former issuer, and never finished")
+        return self._complete(claim, order, now)
+
+    def _complete(self, claim: Claim, order: Order, now: datetime) -> Issued:
+        certificate = self.issuer.sign(claim.tbs)
+        for owner in order.owners(certificate.subject.encoded)[1:]:
+            self._store.link(owner, claim)
+        record = record_of(claim, certificate, order, now)
+        try:
+            self._store.commit(record)
+        except Conflict:
+            winner = self._store.find(claim.issuer, claim.serial)
+            if winner is None:
+                raise
+            return _answer_again(winner, now)
+        return Issued(certificate, record, repeated=False)
+
+
+def record_of(claim: Claim, certificate: Certificate, order: Order, now: datetime) -> CertificateRecord:
+    """The record of a signed claim: who, what and why."""
+    return CertificateRecord(
+        issuer=claim.issuer,
+        serial=claim.serial,
+        certificate=certificate.der,
+        owner=claim.owner,
+        identity=claim.identity,
+        profile=claim.profile,
+        vouched_by=claim.vouched_by,
+        subject=certificate.subject.text(),
+        sans=tuple(name.text() for name in certificate.sans),
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        issued_at=now,
+        key_hash=claim.key_hash,
+        device=order.device,
+        user=order.user,
+        predecessor=order.predecessor,
+        challenge_minted_at=claim.challenge_minted_at,
+    )
+
+
+def unsigned_record(claim: Claim, now: datetime) -> CertificateRecord:
+    """The record of a claim that is revoked before it was signed: an enrolment in flight then loses its commit."""
+    promised = parse_tbs(claim.tbs)
+    return CertificateRecord(
+        issuer=claim.issuer,
+        serial=claim.serial,
+        certificate=None,
+        owner=claim.owner,
+        identity=claim.identity,
+        profile=claim.profile,
+        vouched_by=claim.vouched_by,
+        subject=promised.subject.text(),
+        not_before=promised.not_before,
+        not_after=promised.not_after,
+        issued_at=now,
+        key_hash=claim.key_hash,
+        challenge_minted_at=claim.challenge_minted_at,
+    )
+
+
+def _answer_again(record: CertificateRecord, now: datetime) -> Issued:
+    if record.status is not Status.GOOD or record.certificate is None:
+        raise ChallengeRejected(f"the certificate {record.serial} of this request is {record.status.value}")
+    if now - record.issued_at > REPEAT_WINDOW:
+        raise ChallengeRejected(f"replay: certificate {record.serial} of this request is older than 24 h")
+    return Issued(Certificate.from_der(record.certificate), record, repeated=True)

@@ -1,0 +1,108 @@
+"""A CA kept in a folder of one machine: certificates as PEM, software keys beside them with mode 0600.
+
+Files: root.pem, issuing.pem, and an RA identity per number (ra-1.pem, ra-2.pem, ...), each with its `.key`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509 as pyca
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from shared.asn1.pem import pem
+from shared.ca import hierarchy
+from shared.ca.issuer import Issuer
+from shared.ca.registration import LIFE, RAIdentity
+from shared.errors import KeyUnavailable
+from shared.keys import software
+from shared.keys.ports import SigningKey, public_key_info
+from shared.x509.certificate import Certificate
+from shared.x509.names import Name
+from shared.x509.serial import make_serial
+
+
+class CAFolder:
+    """`password` protects the key files; empty leaves them to their file mode."""
+
+    def __init__(self, path: Path, password: str = "") -> None:
+        self.path = path
+        self._password = password
+
+    def exists(self) -> bool:
+        """Whether an issuing CA is here."""
+        return (self.path / "issuing.pem").exists()
+
+    def certificate(self, name: str) -> Certificate:
+        """The certificate `name`.pem. Raises KeyUnavailable if there is none."""
+        return read_certificate(self.path / f"{name}.pem")
+
+    def key(self, name: str) -> SigningKey:
+        """The key `name`.key. Raises KeyUnavailable."""
+        return software.read_key(self.path / f"{name}.key", self._password)
+
+    def keep(self, name: str, certificate: Certificate, key: SigningKey) -> None:
+        """Write a key and its certificate; the key first, so a certificate here always has its key."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (self.path / f"{name}.pem").exists():
+            (self.path / f"{name}.key").unlink(
+                missing_ok=True
+            )  # left by a step that was cut off; certifies nothing
+        software.write_key(self.path / f"{name}.key", key, self._password)
+        (self.path / f"{name}.pem").write_bytes(to_pem(certificate))
+
+    def issuer(self, base_url: str) -> Issuer:
+        """The issuing CA with its chain. Raises KeyUnavailable, IssuanceFault."""
+        return Issuer(self.certificate("issuing"), (self.certificate("root"),), self.key("issuing"), base_url)
+
+    def root_crl(self) -> bytes | None:
+        """The CRL (DER) that the root signed when it was made, or None."""
+        path = self.path / "root.crl"
+        return path.read_bytes() if path.exists() else None
+
+    def ra_identities(self) -> list[RAIdentity]:
+        """Every RA identity in the folder, in the order they were made."""
+        return [self._ra_identity(path) for path in self._ra_files()]
+
+    def add_ra_identity(self, issuer: Issuer, *, now: datetime, backdate: timedelta) -> RAIdentity:
+        """Make the next RA identity under `issuer` and keep it."""
+        key = software.generate("rsa-2048")
+        organisation = [("O", value) for value in issuer.certificate.subject.values("O")]
+        subject = Name.build([*organisation, ("CN", "Scepter SCEP RA")])
+        template = hierarchy.ra_template(
+            public_key_info(key), subject, not_before=now - backdate, life=LIFE + backdate
+        )
+        serial = make_serial(issuer.bound(template.not_after), secrets.token_bytes)
+        certificate = issuer.sign(issuer.compose(template, serial))
+        name = f"ra-{len(self._ra_files()) + 1}"
+        self.keep(name, certificate, key)
+        return self._ra_identity(self.path / f"{name}.pem")
+
+    def _ra_files(self) -> list[Path]:
+        return sorted(self.path.glob("ra-*.pem"), key=lambda path: int(path.stem.removeprefix("ra-")))
+
+    def _ra_identity(self, path: Path) -> RAIdentity:
+        key = self.key(path.stem)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise KeyUnavailable(f"{path}: an RA key must be RSA, SCEP clients seal their requests to it")
+        since = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+        return RAIdentity(read_certificate(path), key, since)
+
+
+def read_certificate(path: Path) -> Certificate:
+    """The certificate in a PEM file. Raises KeyUnavailable if there is none."""
+    try:
+        loaded = pyca.load_pem_x509_certificate(path.read_bytes())
+    except FileNotFoundError:
+        raise KeyUnavailable(f"no CA certificate {path}; run: python manage.py ca init") from None
+    except ValueError as error:
+        raise KeyUnavailable(f"{path} does not hold a PEM certificate") from error
+    return Certificate.from_der(loaded.public_bytes(serialization.Encoding.DER))
+
+
+def to_pem(certificate: Certificate) -> bytes:
+    """The certificate as PEM (RFC 7468)."""
+    return pem("CERTIFICATE", certificate.der)

@@ -1,0 +1,102 @@
+"""The two tiers and the RA certificate, composed and linted like everything else (RFC 5280 4.2.1; RFC 8894 2.1.2).
+
+Pure: keys and times come in, certificates come out. Where they are kept is folder.py's business.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from shared.ca.issuer import Locations, issuer_id
+from shared.ca.lint import Linter, Signable
+from shared.ca.signing import linting_key
+from shared.keys.ports import SigningKey, public_key_info
+from shared.keys.signatures import sign, signature_algorithm
+from shared.x509.certificate import Certificate, CertificateTemplate, assemble, compose_tbs
+from shared.x509.crl import build_crl
+from shared.x509.extensions import (
+    Extension,
+    authority_information_access,
+    authority_key_identifier,
+    basic_constraints,
+    crl_distribution_points,
+    key_usage,
+    subject_key_identifier,
+)
+from shared.x509.names import Name
+from shared.x509.serial import make_serial
+
+_CA_USAGE = ("digitalSignature", "keyCertSign", "cRLSign")
+_RA_USAGE = ("digitalSignature", "keyEncipherment")
+
+
+def self_signed_root(key: SigningKey, subject: Name, *, not_before: datetime, life: timedelta) -> Certificate:
+    """A root certificate: CA without path length, its own AKI left out (RFC 5280 4.2.1.1)."""
+    template = _ca_template(subject, public_key_info(key), not_before, not_before + life, path_length=None)
+    return _issue(template, subject, key, issuer=None)
+
+
+def subordinate(
+    root: Certificate,
+    root_key: SigningKey,
+    *,
+    spki: bytes,
+    subject: Name,
+    not_before: datetime,
+    life: timedelta,
+    base_url: str,
+) -> Certificate:
+    """An issuing CA's certificate under `root`, path length 0. Its AIA and CDP name the root's publications."""
+    end = min(not_before + life, root.not_after)
+    places = Locations(base_url, issuer_id(root.spki))
+    extensions = (
+        authority_key_identifier(root.subject_key_identifier or b""),
+        crl_distribution_points((places.crl,)),
+        authority_information_access((), (places.ca_certificate,)),
+    )
+    template = _ca_template(subject, spki, not_before, end, path_length=0, more=extensions)
+    return _issue(template, root.subject, root_key, issuer=root)
+
+
+def ra_template(spki: bytes, subject: Name, *, not_before: datetime, life: timedelta) -> CertificateTemplate:
+    """The SCEP RA's certificate: signs replies and receives envelopes. Without EKU, which real clients check."""
+    extensions = (basic_constraints(False), key_usage(_RA_USAGE), subject_key_identifier(spki))
+    return CertificateTemplate(subject, spki, not_before, not_before + life, extensions)
+
+
+def root_crl(root: Certificate, key: SigningKey, *, now: datetime, life: timedelta) -> bytes:
+    """The root's CRL (DER), empty: no issuing CA of it is revoked."""
+    linter = Linter(frozenset({Signable.CRL}), signature_algorithm(key), root)
+    return build_crl(
+        issuer_certificate=root,
+        signing_key=linting_key(key, linter),
+        entries=(),
+        number=int(now.timestamp()),
+        this_update=now,
+        next_update=now + life,
+        next_publish=None,
+    )
+
+
+def _ca_template(
+    subject: Name,
+    spki: bytes,
+    not_before: datetime,
+    not_after: datetime,
+    *,
+    path_length: int | None,
+    more: tuple[Extension, ...] = (),
+) -> CertificateTemplate:
+    own = (basic_constraints(True, path_length), key_usage(_CA_USAGE), subject_key_identifier(spki))
+    return CertificateTemplate(subject, spki, not_before, not_after, (*own, *more))
+
+
+def _issue(
+    template: CertificateTemplate, issuer_name: Name, key: SigningKey, *, issuer: Certificate | None
+) -> Certificate:
+    algorithm = signature_algorithm(key)
+    linter = Linter(frozenset({Signable.CA_CERTIFICATE}), algorithm, issuer)
+    serial = int(make_serial(template.not_after, secrets.token_bytes), 16)
+    tbs = compose_tbs(template, serial=serial, issuer=issuer_name, signature_algorithm=algorithm)
+    return Certificate.from_der(assemble(tbs, algorithm, sign(linting_key(key, linter), tbs)))

@@ -1,0 +1,135 @@
+"""What our CA keys may sign: RFC 5280 checked on the exact bytes, before the signature (never after).
+
+`Linter` is used inside the signing key (signing.py), so nothing unlinted can be signed. Each finding is an
+IssuanceFault: by now policy has spoken, and a fault here is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from shared.asn1 import oids, tags, values
+from shared.asn1.reader import Fields, read_der
+from shared.errors import IssuanceFault, RequestError
+from shared.x509.certificate import Certificate, TBSCertificate, parse_tbs
+from shared.x509.extensions import authority_key_identifier, subject_key_identifier
+
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_KNOWN_CRITICAL = {
+    oids.BASIC_CONSTRAINTS,
+    oids.KEY_USAGE,
+    oids.EXTENDED_KEY_USAGE,
+    oids.SUBJECT_ALTERNATIVE_NAME,
+}
+
+
+class Signable(StrEnum):
+    """The kinds of thing a CA key may sign."""
+
+    CERTIFICATE = "end-entity certificate"
+    CA_CERTIFICATE = "CA certificate"
+    CRL = "CRL"
+    REQUEST = "PKCS #10 request"
+
+
+def kind_of(data: bytes) -> Signable:
+    """Which of the signable things `data` is, by its first fields. Raises IssuanceFault on anything else."""
+    try:
+        fields = Fields(read_der(data).expect(tags.SEQUENCE))
+        if fields.optional(tags.context(0)):
+            return Signable.CA_CERTIFICATE if parse_tbs(data).is_ca else Signable.CERTIFICATE
+        version = values.integer(fields.take(tags.INTEGER))
+        if version == 1:
+            return Signable.CRL
+        if version == 0:
+            return Signable.REQUEST
+    except RequestError as error:
+        raise IssuanceFault(f"not a structure a CA signs: {error.reason}") from error
+    raise IssuanceFault("not a structure a CA signs")
+
+
+@dataclass(frozen=True, slots=True)
+class Linter:
+    """The rules for one CA certificate. `issuer` is None for a root that signs itself."""
+
+    allowed: frozenset[Signable]
+    algorithm: bytes
+    issuer: Certificate | None = None
+
+    def lint(self, data: bytes) -> Signable:
+        """Raises IssuanceFault unless `data` is of an allowed kind and keeps its rules."""
+        kind = kind_of(data)
+        if kind not in self.allowed:
+            raise IssuanceFault(f"this key does not sign a {kind.value}")
+        if kind in (Signable.CERTIFICATE, Signable.CA_CERTIFICATE):
+            self._certificate(parse_tbs(data), ca=kind is Signable.CA_CERTIFICATE)
+        return kind
+
+    def _certificate(self, certificate: TBSCertificate, *, ca: bool) -> None:
+        _require(0 < certificate.serial < 1 << 159, "serial number is not positive or longer than 20 octets")
+        _require(certificate.signature_algorithm == self.algorithm, "signature algorithm is not the key's")
+        _require(certificate.not_before < certificate.not_after, "validity is empty")
+        self._against_issuer(certificate)
+        _key(certificate)
+        _extensions(certificate, ca=ca)
+
+    def _against_issuer(self, certificate: TBSCertificate) -> None:
+        issuer = self.issuer or certificate  # a root is its own issuer
+        _require(certificate.issuer.encoded == issuer.subject.encoded, "issuer name is not the CA's subject")
+        _require(certificate.not_after <= issuer.not_after, "the certificate would outlive its issuer")
+        identifier = certificate.extensions.get(oids.AUTHORITY_KEY_IDENTIFIER)
+        if self.issuer or identifier:
+            expected = authority_key_identifier(issuer.subject_key_identifier or b"").value
+            _require(identifier == (False, expected), "authority key identifier is not the CA's key")
+
+
+def _key(certificate: TBSCertificate) -> None:
+    key = certificate.public_key
+    if isinstance(key, rsa.RSAPublicKey):
+        _require(key.key_size >= 2048, "RSA key below 2048 bits")
+        exponent = key.public_numbers().e
+        _require(exponent % 2 == 1 and exponent > 65536, "RSA exponent is even or below 65537")
+    else:
+        _require(isinstance(key, ec.EllipticCurvePublicKey), "key is neither RSA nor EC")
+        _require(getattr(key, "curve", ec.SECP256R1()).name in _CURVES, "curve is not P-256, P-384 or P-521")
+
+
+def _extensions(certificate: TBSCertificate, *, ca: bool) -> None:
+    extensions = certificate.extensions
+    for oid, (critical, _) in extensions.items():
+        _require(not critical or oid in _KNOWN_CRITICAL, f"critical extension {oid} has no rule here")
+    _require(
+        extensions.get(oids.BASIC_CONSTRAINTS, (False, b""))[0], "basic constraints missing or not critical"
+    )
+    critical, usage = extensions.get(oids.KEY_USAGE, (False, b""))
+    _require(critical, "key usage missing or not critical")
+    bits = values.named_bits(read_der(usage))
+    signs = {5, 6} & bits  # keyCertSign, cRLSign
+    _require(signs == {5, 6} if ca else not signs, "key usage does not fit the basic constraints")
+    expected = subject_key_identifier(certificate.spki).value
+    _require(
+        extensions.get(oids.SUBJECT_KEY_IDENTIFIER) == (False, expected), "subject key identifier is wrong"
+    )
+    if not certificate.subject.rdns:
+        _require(
+            extensions.get(oids.SUBJECT_ALTERNATIVE_NAME, (False, b""))[0],
+            "empty subject without a critical SAN",
+        )
+    if not ca:
+        _purposes(extensions)
+
+
+def _purposes(extensions: Mapping[str, tuple[bool, bytes]]) -> None:
+    value = extensions.get(oids.EXTENDED_KEY_USAGE)
+    if value:
+        purposes = [values.oid(child) for child in read_der(value[1]).children()]
+        _require(bool(purposes) and oids.ANY_EXTENDED_KEY_USAGE not in purposes, "extended key usage is open")
+
+
+def _require(holds: bool, finding: str) -> None:
+    if not holds:
+        raise IssuanceFault(f"lint: {finding}")

@@ -1,0 +1,69 @@
+"""The SCEP RA: the identities that open requests and sign replies (RFC 8894 2.1.2), and their overlap.
+
+The newest identity is offered once it is an hour old, so every worker has it by then; older ones still open what
+was sealed to them. An unknown recipient triggers one reload, at most once a minute.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from shared.errors import KeyUnavailable
+from shared.x509.certificate import Certificate
+
+LIFE = timedelta(days=365)
+SUCCESSOR_AFTER = timedelta(days=182)
+OFFERED_AFTER = timedelta(hours=1)
+_RELOAD_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RAIdentity:
+    """One RA certificate, its key, and since when it has been where every worker can load it."""
+
+    certificate: Certificate
+    key: rsa.RSAPrivateKey = field(repr=False)
+    since: datetime
+
+
+class RegistrationAuthority:
+    """All RA identities that are alive. `load` reads them from where they are kept."""
+
+    def __init__(self, load: Callable[[], Sequence[RAIdentity]]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._identities = tuple(load())
+        self._reloaded_at: datetime | None = None
+
+    def current(self, now: datetime) -> RAIdentity:
+        """The identity that GetCACert offers. Raises KeyUnavailable when none is valid."""
+        alive = self.identities(now)
+        settled = [identity for identity in alive if now - identity.since >= OFFERED_AFTER]
+        if not alive:
+            raise KeyUnavailable("no valid RA certificate; run: python manage.py ca renew-ra")
+        # A first identity has nobody before it to offer, so it need not settle.
+        return settled[-1] if settled else alive[0]
+
+    def identities(self, now: datetime) -> tuple[RAIdentity, ...]:
+        """Every identity that is valid at `now`, oldest first."""
+        alive = (identity for identity in self._identities if identity.certificate.not_after > now)
+        return tuple(sorted(alive, key=lambda identity: identity.since))
+
+    def reload(self, now: datetime) -> bool:
+        """Read the identities again, at most once a minute; whether it was done."""
+        with self._lock:
+            if self._reloaded_at is not None and now - self._reloaded_at < _RELOAD_EVERY:
+                return False
+            self._reloaded_at = now
+        self._identities = tuple(self._load())
+        return True
+
+    def needs_successor(self, now: datetime) -> bool:
+        """Whether the newest identity has passed half its life."""
+        alive = self.identities(now)
+        return not alive or now - alive[-1].since > SUCCESSOR_AFTER

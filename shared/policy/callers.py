@@ -1,0 +1,75 @@
+"""Who may vouch for requests besides Intune: callers that order challenges, and static challenges.
+
+The file names them and says what they may vouch for; their secrets are settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.policy.alternative_names import SANKind
+from shared.policy.entry import Entry
+from shared.policy.patterns import Pattern, PatternText
+from shared.policy.refusal import quoted, refusal
+from shared.policy.subject import AttributeType, attribute_oid
+from shared.x509.general_names import GeneralName
+from shared.x509.names import Name
+
+VoucherName = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class Voucher(Entry):
+    """What callers and static challenges share: their name, their profiles, and names they must keep to.
+
+    `subject` and `san` hold patterns by attribute type and kind. They narrow the profile's rules:
+    where such a table is given, what it does not hold may not be named at all.
+    """
+
+    name: VoucherName
+    profiles: Annotated[tuple[str, ...], Field(min_length=1)]
+    subject: dict[AttributeType, PatternText] = Field(default_factory=dict)
+    san: dict[SANKind, PatternText] = Field(default_factory=dict)
+
+    def check(self, profile: str, subject: Name, sans: Sequence[GeneralName]) -> None:
+        """Raises PolicyViolation unless this one may vouch for such names under the profile."""
+        if profile not in self.profiles:
+            raise refusal("The profile is not allowed here", f"{self.name} and {quoted(profile)}")
+        if self.subject:
+            patterns = {attribute_oid(short): pattern for short, pattern in self.subject.items()}
+            for attribute in subject.attributes():
+                self._check("subject attribute", attribute.oid, attribute.value, patterns.get(attribute.oid))
+        if self.san:
+            kinds = {str(kind): pattern for kind, pattern in self.san.items()}
+            for san in sans:
+                self._check("SAN", san.kind, san.value, kinds.get(san.kind))
+
+    def _check(self, what: str, kind: str, value: str, pattern: Pattern | None) -> None:
+        if pattern is None or not pattern.matches(value):
+            limit = pattern.source if pattern else "to be named at all"
+            raise refusal(
+                f"A {what} is not one that may be named here",
+                f"{self.name}: {kind} {quoted(value)}, not {limit}",
+            )
+
+
+class Caller(Voucher):
+    """One `[[callers]]` entry: a program that may order sealed challenges."""
+
+    rate: Annotated[str, Field(pattern="^[1-9][0-9]{0,5}/(?:second|minute|hour|day)$")] = "60/minute"
+
+
+class StaticChallenge(Voucher):
+    """One `[[static_challenges]]` entry: a shared secret that devices present."""
+
+    expires: date | None = None
+    max_uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether the day `expires` (UTC) is over."""
+        if self.expires is None:
+            return False
+        return now >= datetime.combine(self.expires, time(), UTC) + timedelta(days=1)

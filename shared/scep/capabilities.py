@@ -1,0 +1,28 @@
+"""What a client asks first: GetCACaps, derived from the table that accepts or refuses algorithms, and GetCACert."""
+
+from __future__ import annotations
+
+from shared.ca.issuer import Issuer
+from shared.ca.registration import RAIdentity
+from shared.cms.algorithms import CIPHERS
+from shared.cms.signing import degenerate
+from shared.keys.digests import DIGESTS
+
+_ALWAYS = ("POSTPKIOperation", "SCEPStandard", "Renewal")
+
+
+def capabilities(*, allow_legacy: bool) -> str:
+    """One keyword a line. SHA-384 must be among them: strongSwan 5.9 finds nothing else without it."""
+    algorithms = (*CIPHERS, *DIGESTS)
+    accepted = (each.scep_capability for each in algorithms if allow_legacy or not each.legacy)
+    # A dict keeps the order and takes a keyword once: three key sizes are all called AES.
+    return "\n".join(dict.fromkeys((*filter(None, accepted), *_ALWAYS)))
+
+
+def ca_certificates(ra: RAIdentity, issuer: Issuer, *, with_root: bool) -> bytes:
+    """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, the issuing CA, by setting its chain.
+
+    Its media type is application/x-x509-ca-ra-cert, as there always is an RA.
+    """
+    chain = issuer.chain if with_root else ()
+    return degenerate([certificate.der for certificate in (ra.certificate, issuer.certificate, *chain)])

@@ -1,0 +1,97 @@
+"""Renewal (RFC 8894 3.3.1.2, 2.3): decided by who signed the message, never by its type; clients mix them up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.ca.authority import Order
+from shared.ca.issuer import Issuer
+from shared.errors import ChallengeRejected, PolicyViolation, RequestError, UnknownCertificate
+from shared.policy.profile import Profile
+from shared.policy.renewal import check_same_names
+from shared.store.ports import CertificateRecord, CertificateStore, Status
+from shared.x509.certificate import Certificate, verify_signature
+from shared.x509.request import CertificateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What the signer's certificate entitles to. `order` is None when it does not renew; then `refusal` is what a
+    request without a challenge is told. `signer_is_live`: the signer's certificate is ours and good now."""
+
+    order: Order | None
+    signer_is_live: bool
+    refusal: RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Renewals:
+    """Examines signers against the certificates on record; one point read for a signer of ours, none for others."""
+
+    issuer: Issuer
+    store: CertificateStore
+
+    def examine(
+        self, signer: Certificate, request: CertificateRequest, profile: Profile, now: datetime
+    ) -> Renewal:
+        """Whether a message signed by `signer` renews. Raises StoreUnavailable."""
+        if not self._issued(signer):
+            missing = ChallengeRejected("no challenge, and not signed by a certificate of ours")
+            return Renewal(None, signer_is_live=False, refusal=missing)
+        record = self.store.find(self.issuer.id, signer.serial_hex)
+        live = record is not None and _live(record, now)
+        if record is None or not live:
+            state = record.status.value if record else "not on record"
+            return Renewal(None, False, UnknownCertificate(f"signer {signer.serial_hex}: {state} or expired"))
+        try:
+            self._check(signer, request, profile, record, now)
+        except PolicyViolation as violation:
+            return Renewal(None, live, violation)
+        return Renewal(_order(record, request, profile), live, ChallengeRejected("renewal"))
+
+    def _issued(self, signer: Certificate) -> bool:
+        """Whether our issuer signed the signer's certificate: name first, which is cheap, then the signature."""
+        if signer.issuer.encoded != self.issuer.certificate.subject.encoded:
+            return False
+        try:
+            verify_signature(signer, self.issuer.certificate.public_key)
+        except RequestError:
+            return False
+        return True
+
+    def _check(
+        self,
+        signer: Certificate,
+        request: CertificateRequest,
+        profile: Profile,
+        record: CertificateRecord,
+        now: datetime,
+    ) -> None:
+        if not profile.certificate_only_renewal:
+            raise PolicyViolation(f"profile {profile.name} does not renew by certificate")
+        if record.profile != profile.name:
+            raise PolicyViolation(
+                f"the signer's certificate is of profile {record.profile}, not {profile.name}"
+            )
+        if not profile.renewal_open(signer.not_before, signer.not_after, now):
+            raise PolicyViolation(
+                f"renewal window of {signer.serial_hex} is not open", public="It is too early to renew."
+            )
+        check_same_names(request, signer)
+
+
+def _live(record: CertificateRecord, now: datetime) -> bool:
+    return record.status is Status.GOOD and record.not_after > now
+
+
+def _order(record: CertificateRecord, request: CertificateRequest, profile: Profile) -> Order:
+    return Order(
+        identity=f"renewal:{record.serial}:{request.key_hash}",
+        profile=profile.name,
+        vouched_by=f"renewal:{record.serial}",
+        device=record.device,
+        user=record.user,
+        predecessor=record.serial,
+        challenge_minted_at=record.challenge_minted_at,
+    )

@@ -1,0 +1,34 @@
+"""Every method of every port once, over any backend; iterators are read to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+from tests.contracts import examples
+from tests.contracts.backend import Backend
+
+READ = replace(examples.record(), etag="W/\"datetime'2026-03-01T12%3A30%3A15.0000000Z'\"")
+ACTS: dict[str, Callable[[Backend], object]] = {
+    "claim": lambda b: b.store().claim(examples.claim()),
+    "find_claim": lambda b: b.store().find_claim("device:a", "challenge-1"),
+    "link": lambda b: b.store().link("user:ann@example.org", examples.claim()),
+    "commit": lambda b: b.store().commit(examples.record()),
+    "find": lambda b: b.store().find(examples.ISSUER, examples.serial()),
+    "owned_by": lambda b: list(b.store().owned_by("device:a")),
+    "records": lambda b: list(b.store().records(examples.ISSUER)),
+    "note_change": lambda b: b.store().note_change(examples.change()),
+    "changes": lambda b: list(b.store().changes(examples.ISSUER, examples.NOW)),
+    "set_revocation": lambda b: b.store().set_revocation(READ, examples.revocation()),
+    "remember": lambda b: b.store().remember(examples.supersession()),
+    "due": lambda b: list(b.store().due(date(2026, 4, 1))),
+    "forget": lambda b: b.store().forget(examples.supersession()),
+    "take": lambda b: b.use_counter().take("kiosk", "request-1", 3),
+    "take the last": lambda b: b.use_counter().take("kiosk", "request-1", 0),
+    "read": lambda b: b.publications().read("crl/a.crl"),
+    "put": lambda b: b.publications().put(
+        "crl/a.crl", b"crl", content_type="application/pkix-crl", max_age=60, overwrite=True
+    ),
+    "send": lambda b: b.queue().send({"version": 1}),
+}

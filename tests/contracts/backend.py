@@ -1,0 +1,65 @@
+"""Workers over the same storage, in memory or in Azurite by real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.store.blobs import BlobPublicationStore
+from shared.store.connection import StorageConnection
+from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.ports import (
+    CertificateStore,
+    Inventory,
+    PublicationStore,
+    Queue,
+    RevocationStore,
+    SupersessionStore,
+    UseCounter,
+)
+from shared.store.queues import StorageQueue
+from shared.store.tables import TableStore
+from shared.store.uses import TableUseCounter
+
+
+class Store(CertificateStore, Inventory, RevocationStore, SupersessionStore, Protocol):
+    """What one adapter offers over the tables."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Each call makes an adapter of its own over the same storage."""
+
+    store: Callable[[], Store]
+    use_counter: Callable[[], UseCounter]
+    publications: Callable[[], PublicationStore]
+    queue: Callable[[], Queue]
+
+
+def in_memory() -> Backend:
+    store, uses, publications, queue = (
+        MemoryStore(),
+        MemoryUseCounter(),
+        MemoryPublicationStore(),
+        MemoryQueue(),
+    )
+    return Backend(lambda: store, lambda: uses, lambda: publications, lambda: queue)
+
+
+def in_azurite(connection: StorageConnection, name: str) -> Backend:
+    return Backend(
+        store=lambda: table_store(connection),
+        use_counter=lambda: TableUseCounter(connection.table("uses")),
+        publications=lambda: BlobPublicationStore(connection.container(f"{name}-pki")),
+        queue=lambda: StorageQueue(connection.queue(f"{name}-crl")),
+    )
+
+
+def table_store(connection: StorageConnection) -> TableStore:
+    return TableStore(
+        owners=connection.table("owners"),
+        certificates=connection.table("certificates"),
+        changes=connection.table("changes"),
+        supersessions=connection.table("supersessions"),
+    )

@@ -1,0 +1,76 @@
+"""Every port over memory and over Azurite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.azurite import Azurite
+from shared.store.connection import StorageConnection
+from shared.store.ports import (
+    CertificateStore,
+    Inventory,
+    PublicationStore,
+    Queue,
+    RevocationStore,
+    SupersessionStore,
+    UseCounter,
+)
+from tests.contracts.backend import Backend, Store, in_azurite, in_memory
+
+
+@pytest.fixture
+def connection(azurite: Azurite, unique_name: str) -> Iterator[StorageConnection]:
+    """Azurite with tables, a container `<unique_name>-pki` and a queue `<unique_name>-crl` of its own."""
+    connection = StorageConnection.from_connection_string(azurite.connection_string, table_prefix=unique_name)
+    connection.create_missing(containers=[f"{unique_name}-pki"], queues=[f"{unique_name}-crl"])
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("azurite", marks=pytest.mark.azurite)])
+def backend(request: pytest.FixtureRequest, unique_name: str) -> Backend:
+    if request.param == "memory":
+        return in_memory()
+    return in_azurite(request.getfixturevalue("connection"), unique_name)
+
+
+@pytest.fixture
+def store(backend: Backend) -> Store:
+    return backend.store()
+
+
+@pytest.fixture
+def certificate_store(store: Store) -> CertificateStore:
+    return store
+
+
+@pytest.fixture
+def inventory(store: Store) -> Inventory:
+    return store
+
+
+@pytest.fixture
+def revocation_store(store: Store) -> RevocationStore:
+    return store
+
+
+@pytest.fixture
+def supersession_store(store: Store) -> SupersessionStore:
+    return store
+
+
+@pytest.fixture
+def use_counter(backend: Backend) -> UseCounter:
+    return backend.use_counter()
+
+
+@pytest.fixture
+def publications(backend: Backend) -> PublicationStore:
+    return backend.publications()
+
+
+@pytest.fixture
+def queue(backend: Backend) -> Queue:
+    return backend.queue()

@@ -1,0 +1,120 @@
+"""Storage calls are what an enrolment costs: each method makes exactly one, counted below the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from local.azurite import Azurite
+from shared.errors import Conflict
+from shared.store.connection import StorageConnection
+from shared.store.transport import StorageTransport
+from shared.store.uses import TableUseCounter
+from tests.contracts import examples
+from tests.contracts.acts import ACTS
+from tests.contracts.backend import Backend, in_azurite, table_store
+
+pytestmark = pytest.mark.azurite
+
+
+class CountingTransport(StorageTransport):
+    """Counts the HTTP requests that leave, retries included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+
+    def send(self, request: Any, **options: Any) -> Any:
+        self.requests.append(request.method)
+        return super().send(request, **options)
+
+
+@dataclass
+class Counted:
+    """A connection whose requests are counted since it was made or since `forget`."""
+
+    connection: StorageConnection
+    backend: Backend
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def counted(azurite: Azurite, connection: StorageConnection, unique_name: str) -> Iterator[Counted]:
+    transport = CountingTransport()
+    counting = StorageConnection.from_connection_string(
+        azurite.connection_string, table_prefix=unique_name, transport=transport
+    )
+    yield Counted(counting, in_azurite(counting, unique_name), transport.requests)
+    transport.close()
+
+
+@pytest.mark.parametrize("act", [name for name in ACTS if name not in ("take", "take the last")])
+def test_every_method_is_one_call(counted: Counted, act: str) -> None:
+    try:
+        ACTS[act](counted.backend)
+    except Conflict:
+        assert act == "set_revocation"  # there is no such record, which one call finds out
+    assert len(counted.requests) == 1
+
+
+def test_reading_what_is_there_is_one_call_too(counted: Counted) -> None:
+    store, publications = counted.backend.store(), counted.backend.publications()
+    for act in ("claim", "commit", "put"):
+        ACTS[act](counted.backend)
+    counted.requests.clear()
+    assert store.find_claim(examples.claim().owner, examples.claim().identity)
+    assert store.find(examples.ISSUER, examples.serial())
+    assert list(store.owned_by(examples.claim().owner))
+    assert publications.read("crl/a.crl")
+    assert counted.requests == ["GET"] * 4
+
+
+def test_a_revocation_is_one_call(counted: Counted) -> None:
+    store = counted.backend.store()
+    store.commit(examples.record())
+    record = store.find(examples.ISSUER, examples.serial())
+    assert record is not None
+    counted.requests.clear()
+    store.set_revocation(record, examples.revocation())
+    assert counted.requests == ["PATCH"]
+
+
+def test_a_conflict_is_one_call(counted: Counted) -> None:
+    store = counted.backend.store()
+    store.claim(examples.claim())
+    counted.requests.clear()
+    with pytest.raises(Conflict):
+        store.claim(examples.claim())
+    store.link(examples.claim().owner, examples.claim())
+    assert counted.requests == ["POST"] * 2
+
+
+def test_an_enrolment_is_two_calls_and_three_with_a_user(counted: Counted) -> None:
+    store = table_store(counted.connection)
+    store.claim(examples.claim())
+    store.link("user:ann@example.org", examples.claim())
+    store.commit(examples.record())
+    assert counted.requests == ["POST"] * 3
+
+
+def test_a_use_is_one_call_once_the_worker_knows_the_name(counted: Counted) -> None:
+    uses = TableUseCounter(counted.connection.table("uses"))
+    assert uses.take("kiosk", "request-1", 2)
+    assert counted.requests == ["GET", "POST"]
+    for identity, held in (("request-1", True), ("request-2", True), ("request-3", False)):
+        counted.requests.clear()
+        assert uses.take("kiosk", identity, 2) is held
+        assert len(counted.requests) == 1
+
+
+def test_a_crl_of_many_megabytes_is_one_call_each_way(counted: Counted) -> None:
+    publications = counted.backend.publications()
+    crl = bytes(40 * 2**20)
+    publications.put("crl/a.crl", crl, content_type="application/pkix-crl", max_age=60)
+    found = publications.read("crl/a.crl")
+    assert found is not None
+    assert found.data == crl
+    assert counted.requests == ["PUT", "GET"]

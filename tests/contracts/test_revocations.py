@@ -1,0 +1,135 @@
+"""RevocationStore: the record is the one truth, change rows are the publisher's reading list."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import Conflict, IssuanceFault, MalformedMessage
+from shared.store.ports import CertificateRecord, RevocationStore, Status
+from tests.contracts import examples
+from tests.contracts.backend import Backend, Store
+
+
+def committed(store: Store, **changes: object) -> CertificateRecord:
+    record = examples.record(**changes)
+    store.commit(record)
+    found = store.find(record.issuer, record.serial)
+    assert found is not None
+    return found
+
+
+def test_a_revocation_is_merged_and_returned_as_stored(store: Store) -> None:
+    record = committed(store)
+    revoked = store.set_revocation(record, examples.revocation())
+    assert revoked == replace(record, revocation=examples.revocation())
+    found = store.find(record.issuer, record.serial)
+    assert found == revoked
+    assert found is not None
+    assert found.etag == revoked.etag != record.etag
+
+
+def test_the_returned_record_can_be_changed_again(store: Store) -> None:
+    held = store.set_revocation(committed(store), examples.revocation(reason="certificateHold"))
+    assert held.status is Status.HELD
+    lifted = store.set_revocation(held, None)
+    assert lifted.status is Status.GOOD
+    assert store.find(held.issuer, held.serial) == lifted
+    store.set_revocation(lifted, examples.revocation())
+    found = store.find(held.issuer, held.serial)
+    assert found is not None
+    assert found.revocation == examples.revocation()
+
+
+def test_who_read_an_older_version_loses(store: Store) -> None:
+    record = committed(store)
+    store.set_revocation(record, examples.revocation())
+    with pytest.raises(Conflict):
+        store.set_revocation(record, None)
+    found = store.find(record.issuer, record.serial)
+    assert found is not None
+    assert found.revocation == examples.revocation()
+
+
+def test_a_record_that_was_not_read_cannot_be_revoked(store: Store) -> None:
+    record = examples.record()
+    store.commit(record)
+    with pytest.raises(IssuanceFault):
+        store.set_revocation(record, examples.revocation())
+    assert store.find(record.issuer, record.serial) == record
+
+
+def test_a_record_that_is_gone_is_a_conflict(store: Store) -> None:
+    record = committed(store)
+    elsewhere = replace(record, serial=examples.serial(number=77))
+    with pytest.raises(Conflict):
+        store.set_revocation(elsewhere, examples.revocation())
+    assert store.find(elsewhere.issuer, elsewhere.serial) is None
+
+
+def test_a_revocation_without_reason_is_our_fault(store: Store) -> None:
+    with pytest.raises(IssuanceFault):
+        store.set_revocation(committed(store), examples.revocation(reason=""))
+
+
+def test_a_note_that_cannot_be_kept_is_refused(store: Store) -> None:
+    record = committed(store)
+    with pytest.raises(MalformedMessage):
+        store.set_revocation(record, examples.revocation(note="x" * 40_000))
+    assert store.find(record.issuer, record.serial) == record
+
+
+def test_sixteen_threads_revoke_and_exactly_one_wins(backend: Backend) -> None:
+    record = committed(backend.store())
+    revocations = [examples.revocation(by=f"admin:{n}") for n in range(16)]
+
+    def attempt(number: int) -> int | None:
+        try:
+            backend.store().set_revocation(record, revocations[number])
+        except Conflict:
+            return None
+        return number
+
+    with ThreadPoolExecutor(16) as threads:
+        winners = [number for number in threads.map(attempt, range(16)) if number is not None]
+    assert len(winners) == 1
+    found = backend.store().find(record.issuer, record.serial)
+    assert found is not None
+    assert found.revocation == revocations[winners[0]]
+
+
+def test_changes_come_back_as_they_went(revocation_store: RevocationStore) -> None:
+    revoked = examples.change()
+    lifted = examples.change(serial=examples.serial(number=5), revocation=None)
+    for change in (revoked, lifted):
+        revocation_store.note_change(change)
+    found = list(revocation_store.changes(examples.ISSUER, examples.NOW))
+    assert sorted(found, key=lambda change: change.serial) == [revoked, lifted]
+
+
+def test_the_last_change_of_an_hour_wins(revocation_store: RevocationStore) -> None:
+    revocation_store.note_change(examples.change(revocation=examples.revocation(reason="certificateHold")))
+    later = examples.change(changed_at=examples.NOW + timedelta(minutes=1), revocation=None)
+    revocation_store.note_change(later)
+    assert list(revocation_store.changes(examples.ISSUER, examples.NOW)) == [later]
+
+
+def test_changes_start_with_the_hour_of_since(revocation_store: RevocationStore) -> None:
+    hour = examples.NOW.replace(minute=0, second=0)
+    times = [hour - timedelta(seconds=1), hour, hour + timedelta(minutes=59), hour + timedelta(days=400)]
+    for number, moment in enumerate(times):
+        revocation_store.note_change(
+            examples.change(serial=examples.serial(number=number), changed_at=moment)
+        )
+    found = revocation_store.changes(examples.ISSUER, hour + timedelta(minutes=30))
+    assert sorted(change.changed_at for change in found) == times[1:]
+
+
+def test_changes_of_other_issuers_stay_out(revocation_store: RevocationStore) -> None:
+    for issuer in ("aa", "aa-2026", "ab", "a"):
+        revocation_store.note_change(examples.change(issuer=issuer))
+    found = revocation_store.changes("aa", examples.NOW)
+    assert [change.issuer for change in found] == ["aa"]

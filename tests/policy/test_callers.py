@@ -1,0 +1,78 @@
+"""What callers and static challenges may vouch for."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from shared.errors import PolicyViolation
+from shared.policy.callers import Caller, StaticChallenge
+from shared.policy.patterns import Pattern
+from shared.x509.general_names import GeneralName
+from shared.x509.names import Name
+
+OPEN = Caller(name="open", profiles=("device",))
+NARROW = Caller(
+    name="narrow",
+    profiles=("device",),
+    subject={"CN": Pattern("laptop-[0-9]+"), "2.5.4.10": Pattern("Example")},
+    san={"dns": Pattern(r"laptop-[0-9]+\.example\.org")},
+)
+
+
+@pytest.mark.parametrize(
+    ("caller", "subject", "sans"),
+    [
+        (OPEN, "CN=anything,L=Praha", [GeneralName.dns("any"), GeneralName.email("a@b")]),
+        (NARROW, "CN=laptop-1,O=Example", [GeneralName.dns("laptop-1.example.org")]),
+        (NARROW, "", []),
+    ],
+)
+def test_names_within_the_limits_pass(caller: Caller, subject: str, sans: list[GeneralName]) -> None:
+    caller.check("device", Name.from_text(subject), sans)
+
+
+@pytest.mark.parametrize(
+    ("subject", "sans", "public"),
+    [
+        ("CN=server-1", [], "A subject attribute is not one that may be named here."),
+        ("CN=laptop-1,O=Other", [], "A subject attribute is not one that may be named here."),
+        ("CN=laptop-1,OU=x", [], "A subject attribute is not one that may be named here."),
+        ("CN=laptop-1,CN=server-1", [], "A subject attribute is not one that may be named here."),
+        ("CN=laptop-1", [GeneralName.dns("dc.example.org")], "A SAN is not one that may be named here."),
+        ("CN=laptop-1", [GeneralName.email("a@example.org")], "A SAN is not one that may be named here."),
+    ],
+)
+def test_names_beyond_the_limits_are_refused(subject: str, sans: list[GeneralName], public: str) -> None:
+    with pytest.raises(PolicyViolation) as refused:
+        NARROW.check("device", Name.from_text(subject), sans)
+    assert refused.value.public == public
+    assert "narrow" in refused.value.reason
+
+
+def test_a_profile_that_is_not_listed_is_refused() -> None:
+    with pytest.raises(PolicyViolation) as refused:
+        OPEN.check("user", Name.from_text("CN=a"), [])
+    assert refused.value.public == "The profile is not allowed here."
+
+
+@pytest.mark.parametrize(
+    "rate", ["60", "60/minutes", "0/minute", "x/minute", "1000000/minute", "60 per minute"]
+)
+def test_a_rate_is_a_number_per_unit(rate: str) -> None:
+    with pytest.raises(ValidationError):
+        Caller(name="a", profiles=("device",), rate=rate)
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "-demo", "demo!", "x" * 64])
+def test_a_name_can_be_part_of_a_setting(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Caller(name=name, profiles=("device",))
+
+
+def test_a_static_challenge_ends_with_its_last_day() -> None:
+    challenge = StaticChallenge(name="a", profiles=("device",), expires=date(2026, 12, 31))
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    assert not challenge.has_expired(end - timedelta(seconds=1))
+    assert challenge.has_expired(end)
+    assert not StaticChallenge(name="a", profiles=("device",)).has_expired(end)
