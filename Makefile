@@ -56,6 +56,9 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
+	@$(BIN)/python -m bench.enrolment
+
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade requirements.in -o requirements.txt

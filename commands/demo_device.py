@@ -20,12 +20,12 @@ from shared.x509.certificate import Certificate
 class Device:
     """Enrols at a SCEP URL. `requester` is what signs its messages: self-signed at first, then our certificate."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, http: httpx.Client | None = None) -> None:
         self.url = url
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.requester: Requester | None = None
         self.capabilities: tuple[str, ...] = ()
-        self._http = httpx.Client(timeout=60, trust_env=False)
+        self._http = http or httpx.Client(timeout=60, trust_env=False)
 
     def discover(self) -> None:
         """GetCACaps and GetCACert."""

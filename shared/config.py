@@ -6,16 +6,40 @@ that runs locally for each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, NoReturn, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-_DEFAULT_AZURE_HOSTS = (".azurewebsites.net", ".core.windows.net", ".azurefd.net")
+_PREFIX: Final = "SCEPTER_"
+_OF_THE_COMMAND_LINE: Final = {"SCEPTER_URL"}
+_BASE_URL: Final = re.compile(
+    r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
+)
+_DEFAULT_AZURE_HOSTS: Final = (
+    ".azurewebsites.net",
+    ".azurewebsites.us",
+    ".chinacloudsites.cn",
+    ".core.windows.net",
+    ".core.usgovcloudapi.net",
+    ".core.chinacloudapi.cn",
+    ".azurefd.net",
+    ".azureedge.net",
+    ".trafficmanager.net",
+    ".cloudapp.azure.com",
+)
 
 
 class SettingsError(Exception):
@@ -23,16 +47,25 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """All settings of the function app. Secrets never show in repr, logs or errors."""
+    """All settings of the function app; an empty value means the default. Secrets never show in repr, logs or errors.
+
+    `load` reads them from an environment; the constructor takes values only.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="SCEPTER_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         frozen=True,
-        extra="ignore",
+        extra="forbid",
         hide_input_in_errors=True,
     )
 
+    # Before public_url, whose validation in Azure asks for it.
+    allow_default_host: bool = Field(
+        default=False,
+        description="In Azure: accept a SCEPTER_PUBLIC_URL on a name that is Azure's, for trials.",
+    )
     public_url: str = Field(
         description="Base of the CRL, CA certificate and SCEP URLs: your own DNS name, http."
     )
@@ -67,7 +100,7 @@ class Settings(BaseSettings):
     max_message_kib: int = Field(default=64, ge=8, le=1024, description="Largest SCEP message.")
 
     table_prefix: str = Field(
-        default="", pattern="^[A-Za-z]?[A-Za-z0-9]{0,20}$", description="Before table names."
+        default="", pattern="^([A-Za-z][A-Za-z0-9]{0,20})?$", description="Before table names."
     )
 
     @field_validator("challenge_keys", mode="before")
@@ -87,10 +120,22 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _base_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        # It ends in every certificate, so nothing is left to the tolerance of a URL parser.
+        if not _BASE_URL.fullmatch(value):
             raise ValueError("must look like http://pki.example.org")
         return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Values come from the caller alone; see `load`."""
+        return (init_settings,)
 
     @property
     def backdate(self) -> timedelta:
@@ -103,35 +148,41 @@ class Settings(BaseSettings):
     @property
     def on_default_azure_host(self) -> bool:
         """Whether the public URLs would tie certificates to a name that is not the user's own."""
-        host = urlsplit(self.public_url).hostname or ""
-        return host.endswith(_DEFAULT_AZURE_HOSTS)
+        return _is_azure_host(self.public_url)
 
 
 class AzureSettings(Settings):
-    """What Azure additionally forbids: keys in files and shared management keys."""
+    """What Azure additionally forbids: keys in files, shared management keys, URLs on a name that is Azure's."""
 
-    @model_validator(mode="after")
-    def _no_local_secrets(self) -> Self:
-        if self.management_key.get_secret_value():
-            raise ValueError("SCEPTER_MANAGEMENT_KEY is for the embedded host only; remove it")
-        if "ca_folder" in self.model_fields_set:
-            raise ValueError("SCEPTER_CA_FOLDER: software keys are refused in Azure; use a vault key")
-        return self
+    @field_validator("ca_folder", "ca_key_password", "management_key", mode="before")
+    @classmethod
+    def _local_only(cls, _value: object) -> NoReturn:
+        raise ValueError(
+            "is for the embedded host; keys in files and shared management keys are refused in Azure"
+        )
+
+    @field_validator("public_url")
+    @classmethod
+    def _own_name(cls, value: str, info: ValidationInfo) -> str:
+        if _is_azure_host(value) and not info.data.get("allow_default_host"):
+            raise ValueError(
+                "is a name of Azure's, which certificates would be tied to for their whole life: use your own DNS name, "
+                "or set SCEPTER_ALLOW_DEFAULT_HOST for a trial"
+            )
+        return value
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """The settings in `environment` (pydantic-settings reads os.environ itself; this names the one that matters).
-
-    Raises SettingsError listing every wrong setting by its name.
-    """
+    """The settings in `environment`. Raises SettingsError listing every wrong setting by its name."""
     kind = AzureSettings if in_azure(environment) else Settings
+    usable, problems = _sift(environment)
     try:
-        return kind()
+        settings = kind(**_values(kind, usable))
     except ValidationError as error:
-        lines = [
-            f"{_name(problem['loc'])}: {problem['msg']}" for problem in error.errors(include_input=False)
-        ]
-        raise SettingsError("; ".join(lines)) from None
+        problems += [_told(problem) for problem in error.errors(include_input=False, include_url=False)]
+    if problems:  # raised out here, so that no chained exception carries a value
+        raise SettingsError("; ".join(problems))
+    return settings
 
 
 def in_azure(environment: Mapping[str, str]) -> bool:
@@ -139,5 +190,50 @@ def in_azure(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("WEBSITE_INSTANCE_ID") or environment.get("WEBSITE_SITE_NAME"))
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    return "SCEPTER_" + "__".join(str(part) for part in location).upper() if location else "settings"
+def _sift(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What `environment` says about settings, and what is wrong with the names or values that cannot be used."""
+    usable, problems = {}, []
+    for name, value in environment.items():
+        if value and name.upper().startswith(_PREFIX) and name.upper() not in _OF_THE_COMMAND_LINE:
+            problem = _name_problem(name) or _value_problem(value)
+            if problem:
+                problems.append(f"{name}: {problem}")
+            usable[name] = value
+    return usable, problems
+
+
+def _name_problem(name: str) -> str:
+    field, _, key = name.upper().removeprefix(_PREFIX).partition("__")
+    kind = Settings.model_fields.get(field.lower())
+    if kind is None:  # a misspelt setting must not quietly mean the default
+        near = get_close_matches(field, [known.upper() for known in Settings.model_fields], n=1)
+        return "no such setting" + (f"; is it {_PREFIX}{near[0]}?" if near else "")
+    if get_origin(kind.annotation) is Mapping:
+        return "" if key else f"one setting for each name, such as {name}__DEMO"
+    return "no such setting" if key else ""
+
+
+def _value_problem(value: str) -> str:
+    if value.startswith(
+        "@Microsoft.KeyVault("
+    ):  # the platform then hands over the reference itself, which is no secret
+        return "the Key Vault reference is not resolved; is there such a secret, and may the app's identity read it?"
+    if value.startswith("<") and value.endswith(">"):
+        return "still has the placeholder of the sample"
+    return ""
+
+
+def _values(kind: type[Settings], environment: Mapping[str, str]) -> dict[str, Any]:
+    source = EnvSettingsSource(kind)
+    source.env_vars = {name.lower(): value for name, value in environment.items() if not _name_problem(name)}
+    return source()
+
+
+def _told(problem: Mapping[str, Any]) -> str:
+    message = "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+    name = "__".join(str(part) for part in problem["loc"]).upper()
+    return f"{_PREFIX}{name}: {message}"
+
+
+def _is_azure_host(url: str) -> bool:
+    return (urlsplit(url).hostname or "").rstrip(".").endswith(_DEFAULT_AZURE_HOSTS)

@@ -33,10 +33,8 @@ from shared.scep.mint import ChallengeMint
 from shared.scep.ports import ChallengeValidator
 from shared.scep.renewal import Renewals
 from shared.scep.service import SCEPService
-from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
 from shared.store.ports import PublicationStore, Queue, SupersessionStore, UseCounter
-from shared.store.queues import StorageQueue
 from shared.store.tables import TableStore
 from shared.store.uses import TableUseCounter
 
@@ -102,10 +100,14 @@ class Application:
 
     @cached_property
     def publications(self) -> PublicationStore:
+        from shared.store.blobs import BlobPublicationStore  # 0.15 s of a cold start that SCEP does not need
+
         return BlobPublicationStore(self.storage.container())
 
     def queue(self, name: str) -> Queue:
         """The storage queue `name`."""
+        from shared.store.queues import StorageQueue
+
         return StorageQueue(self.storage.queue(name))
 
     @cached_property

@@ -1,11 +1,13 @@
-"""Fixtures of the whole run: one Azurite in memory, and fresh names for every test."""
+"""Fixtures of the whole run: one Azurite in memory, fresh names for every test, the openssl command line."""
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local.azurite import Azurite
+from tests.programs import OpenSSL, openssl_in
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +21,9 @@ def azurite() -> Iterator[Azurite]:
 def unique_name() -> str:
     """A prefix no other test uses: lower-case letters and digits, good for queues, tables and containers."""
     return f"t{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def openssl(tmp_path: Path) -> OpenSSL:
+    """openssl in an empty folder; the test is skipped where the program is missing, and fails in CI."""
+    return openssl_in(tmp_path)

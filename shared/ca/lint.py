@@ -6,18 +6,19 @@ IssuanceFault: by now policy has spoken, and a fault here is ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.asn1 import oids, tags, values
+from shared.asn1 import oids, tags, values, writer
 from shared.asn1.reader import Fields, read_der
 from shared.errors import IssuanceFault, RequestError
 from shared.x509.certificate import Certificate, TBSCertificate, parse_tbs
-from shared.x509.extensions import authority_key_identifier, subject_key_identifier
+from shared.x509.extensions import authority_key_identifier, parse_extensions, subject_key_identifier
 
+_VERSION_3 = writer.context(0, writer.integer(2))
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _KNOWN_CRITICAL = {
     oids.BASIC_CONSTRAINTS,
@@ -25,6 +26,7 @@ _KNOWN_CRITICAL = {
     oids.EXTENDED_KEY_USAGE,
     oids.SUBJECT_ALTERNATIVE_NAME,
 }
+_KNOWN_CRITICAL_IN_CRL = {oids.ISSUING_DISTRIBUTION_POINT, oids.DELTA_CRL_INDICATOR}
 
 
 class Signable(StrEnum):
@@ -38,18 +40,22 @@ class Signable(StrEnum):
 
 def kind_of(data: bytes) -> Signable:
     """Which of the signable things `data` is, by its first fields. Raises IssuanceFault on anything else."""
+    return _read(data)[0]
+
+
+def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
+    """The kind and what to lint: a parsed certificate, or the fields after the version."""
     try:
         fields = Fields(read_der(data).expect(tags.SEQUENCE))
         if fields.optional(tags.context(0)):
-            return Signable.CA_CERTIFICATE if parse_tbs(data).is_ca else Signable.CERTIFICATE
+            certificate = parse_tbs(data)
+            return Signable.CA_CERTIFICATE if certificate.is_ca else Signable.CERTIFICATE, certificate
         version = values.integer(fields.take(tags.INTEGER))
-        if version == 1:
-            return Signable.CRL
-        if version == 0:
-            return Signable.REQUEST
     except RequestError as error:
         raise IssuanceFault(f"not a structure a CA signs: {error.reason}") from error
-    raise IssuanceFault("not a structure a CA signs")
+    if version not in (0, 1):
+        raise IssuanceFault("not a structure a CA signs")
+    return Signable.CRL if version else Signable.REQUEST, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,33 @@ class Linter:
 
     def lint(self, data: bytes) -> Signable:
         """Raises IssuanceFault unless `data` is of an allowed kind and keeps its rules."""
-        kind = kind_of(data)
+        kind, contents = _read(data)
         if kind not in self.allowed:
             raise IssuanceFault(f"this key does not sign a {kind.value}")
-        if kind in (Signable.CERTIFICATE, Signable.CA_CERTIFICATE):
-            self._certificate(parse_tbs(data), ca=kind is Signable.CA_CERTIFICATE)
+        try:
+            if isinstance(contents, TBSCertificate):
+                self._certificate(contents, ca=kind is Signable.CA_CERTIFICATE)
+            elif kind is Signable.CRL:
+                self._crl(contents)
+            else:
+                self._request(contents)
+        except RequestError as error:
+            raise IssuanceFault(f"lint: {error.reason}") from error
         return kind
+
+    def _crl(self, fields: Fields) -> None:
+        """RFC 5280 5.1.2: ours by algorithm and name, with a nextUpdate."""
+        _require(fields.take().encoded == self.algorithm, "signature algorithm is not the key's")
+        _require(fields.take().encoded == self._subject(), "issuer name is not the CA's subject")
+        this_update, next_update = values.time(fields.take()), values.time(fields.take())
+        _require(this_update < next_update, "nextUpdate is not after thisUpdate")
+
+    def _request(self, fields: Fields) -> None:
+        """RFC 2986 4.1: a CA asks only for itself."""
+        _require(fields.take().encoded == self._subject(), "subject is not the CA's")
+
+    def _subject(self) -> bytes:
+        return self.issuer.subject.encoded if self.issuer else b""
 
     def _certificate(self, certificate: TBSCertificate, *, ca: bool) -> None:
         _require(0 < certificate.serial < 1 << 159, "serial number is not positive or longer than 20 octets")
@@ -86,6 +113,43 @@ class Linter:
             expected = authority_key_identifier(issuer.subject_key_identifier or b"").value
             _require(identifier == (False, expected), "authority key identifier is not the CA's key")
 
+    def _crl(self, data: bytes) -> None:
+        """RFC 5280 5.1.2. What a CRL lists is the publisher's to verify; whose it is and until when, ours."""
+        _require(self.issuer is not None, "a CRL before there is a CA certificate")
+        fields = Fields(read_der(data))
+        fields.take(tags.INTEGER)
+        _require(fields.take().encoded == self.algorithm, "signature algorithm is not the key's")
+        name = self.issuer.subject.encoded if self.issuer else b""
+        _require(fields.take().encoded == name, "the CRL's issuer is not the CA's subject")
+        this_update, next_update = fields.take(), fields.optional(tags.UTC_TIME, tags.GENERALIZED_TIME)
+        begins, ends = values.time(this_update), values.time(next_update) if next_update else None
+        _require(ends is not None, "the CRL has no nextUpdate")
+        _require(ends is None or begins < ends, "the CRL's validity is empty")
+        listed = fields.optional(tags.SEQUENCE)
+        _require(listed is None or len(listed.encoded) > 2, "the CRL's list is there but empty")
+        self._crl_extensions(parse_extensions(fields.take(tags.context(0)).only_child()))
+        fields.finish()
+
+    def _crl_extensions(self, extensions: Mapping[str, tuple[bool, bytes]]) -> None:
+        key_id = (self.issuer.subject_key_identifier if self.issuer else None) or b""
+        _require(
+            extensions.get(oids.AUTHORITY_KEY_IDENTIFIER) == (False, authority_key_identifier(key_id).value),
+            "the CRL's authority key identifier is not the CA's key",
+        )
+        _require(oids.CRL_NUMBER in extensions, "the CRL has no number")
+        _known_critical(extensions, _KNOWN_CRITICAL_IN_CRL)
+
+    def _request(self, data: bytes) -> None:
+        """RFC 2986 4.1. A CA asks for a certificate for its own key and for no other."""
+        fields = Fields(read_der(data))
+        fields.take(tags.INTEGER)
+        fields.take(tags.SEQUENCE)
+        spki = fields.take(tags.SEQUENCE).encoded
+        fields.optional(tags.context(0))
+        fields.finish()
+        own = self.issuer.spki if self.issuer else spki
+        _require(spki == own, "the request is for another key than the CA's own")
+
 
 def _key(certificate: TBSCertificate) -> None:
     key = certificate.public_key
@@ -94,14 +158,12 @@ def _key(certificate: TBSCertificate) -> None:
         exponent = key.public_numbers().e
         _require(exponent % 2 == 1 and exponent > 65536, "RSA exponent is even or below 65537")
     else:
-        _require(isinstance(key, ec.EllipticCurvePublicKey), "key is neither RSA nor EC")
-        _require(getattr(key, "curve", ec.SECP256R1()).name in _CURVES, "curve is not P-256, P-384 or P-521")
+        _require(key.curve.name in _CURVES, "curve is not P-256, P-384 or P-521")
 
 
 def _extensions(certificate: TBSCertificate, *, ca: bool) -> None:
     extensions = certificate.extensions
-    for oid, (critical, _) in extensions.items():
-        _require(not critical or oid in _KNOWN_CRITICAL, f"critical extension {oid} has no rule here")
+    _known_critical(extensions, _KNOWN_CRITICAL)
     _require(
         extensions.get(oids.BASIC_CONSTRAINTS, (False, b""))[0], "basic constraints missing or not critical"
     )
@@ -121,6 +183,11 @@ def _extensions(certificate: TBSCertificate, *, ca: bool) -> None:
         )
     if not ca:
         _purposes(extensions)
+
+
+def _known_critical(extensions: Mapping[str, tuple[bool, bytes]], known: Collection[str]) -> None:
+    for oid, (critical, _) in extensions.items():
+        _require(not critical or oid in known, f"critical extension {oid} has no rule here")
 
 
 def _purposes(extensions: Mapping[str, tuple[bool, bytes]]) -> None:

@@ -22,6 +22,7 @@ from shared.errors import AlgorithmRefused, IntegrityFailure, MalformedMessage
 from shared.keys.ports import DecryptionKey
 
 MIN_RSA_BITS = 2048
+MAX_RECIPIENTS = 32  # some clients seal to every certificate of GetCACert; nobody needs more
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class EnvelopedMessage:
         values.integer(fields.take())
         fields.optional(tags.context(0))
         recipients = fields.take(tags.SET).children()
+        if len(recipients) > MAX_RECIPIENTS:
+            raise MalformedMessage(f"{len(recipients)} recipients")
         content = Fields(fields.take(tags.SEQUENCE))
         fields.optional(tags.context(1))
         fields.finish()

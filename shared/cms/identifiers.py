@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from shared.asn1 import oids, tags, values, writer
 from shared.asn1.reader import Element, Fields, read_der
@@ -50,7 +49,8 @@ class CertificateReference:
                 return index
             if serial == self.serial:
                 issuers[index] = issuer
-        alike = [index for index, issuer in issuers.items() if same_meaning(issuer, self.issuer)]
+        wanted = _meaning(self.issuer) if issuers else None
+        alike = [index for index, issuer in issuers.items() if wanted and _meaning(issuer) == wanted]
         return alike[0] if len(alike) == 1 else None
 
 
@@ -96,17 +96,12 @@ def subject_key_identifier(certificate: bytes) -> bytes:
     return digests.by_name("sha1").compute(values.bits(key.take()))
 
 
-def same_meaning(one: bytes, other: bytes) -> bool:
-    """Whether two Names (DER) say the same: string types, case and white space do not count."""
+def _meaning(name: bytes) -> tuple[frozenset[tuple[str, str | bytes]], ...] | None:
+    """What a Name (DER) says without string types, case and white space; None if it cannot be read."""
     try:
-        return one == other or _meaning(one) == _meaning(other)
+        return tuple(frozenset(map(_attribute, rdn.children())) for rdn in read_der(name).children())
     except MalformedMessage:
-        return False
-
-
-@lru_cache(maxsize=32)
-def _meaning(name: bytes) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
-    return tuple(frozenset(map(_attribute, rdn.children())) for rdn in read_der(name).children())
+        return None
 
 
 def _attribute(element: Element) -> tuple[str, str | bytes]:

@@ -81,7 +81,7 @@ def _signed_data(
     # RFC 5652 5.1: version 1, for X.509 certificates only, data as content, signers by issuer and serial
     parts = [writer.integer(1), writer.set_of(algorithms), encapsulated]
     if certificates:
-        # In the caller's order, the leaf first: simple clients take the first certificate for theirs.
+        # In the caller's order, the leaf first, though X.690 11.6 sorts: clients take the first certificate for theirs.
         parts.append(writer.context(0, b"".join(dict.fromkeys(certificates))))
     if crls:
         parts.append(writer.context(1, b"".join(sorted(set(crls)))))

@@ -42,6 +42,7 @@ _NAMED: Final[dict[str, tuple[Kind, str | None]]] = {
 _OIDS: Final = {scheme: oid for oid, scheme in reversed(_NAMED.items())}
 _CURVE_DIGESTS: Final = {"secp256r1": "sha256", "secp384r1": "sha384", "secp521r1": "sha512"}
 _MAX_SALT: Final = 512
+_MAX_IDENTIFIER: Final = 512  # octets; the longest, PSS with all its parameters, has about 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def verify(
 @lru_cache(maxsize=128)
 def parse_scheme(algorithm_identifier: bytes) -> Scheme:
     """What the AlgorithmIdentifier says. Raises AlgorithmRefused, MalformedMessage."""
+    if len(algorithm_identifier) > _MAX_IDENTIFIER:
+        raise MalformedMessage("a signature algorithm of unheard-of length")
     fields = Fields(read_der(algorithm_identifier).expect(tags.SEQUENCE))
     oid = values.oid(fields.take())
     parameters = fields.take() if fields.more() else None

@@ -6,16 +6,16 @@ The file names them and says what they may vouch for; their secrets are settings
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.policy.alternative_names import SANKind
 from shared.policy.entry import Entry
 from shared.policy.patterns import Pattern, PatternText
 from shared.policy.refusal import quoted, refusal
-from shared.policy.subject import AttributeType, attribute_oid
+from shared.policy.subject import AttributeType, attribute_oid, one_each
 from shared.x509.general_names import GeneralName
 from shared.x509.names import Name
 
@@ -31,7 +31,9 @@ class Voucher(Entry):
 
     name: VoucherName
     profiles: Annotated[tuple[str, ...], Field(min_length=1)]
-    subject: dict[AttributeType, PatternText] = Field(default_factory=dict)
+    subject: Annotated[dict[AttributeType, PatternText], AfterValidator(one_each)] = Field(
+        default_factory=dict
+    )
     san: dict[SANKind, PatternText] = Field(default_factory=dict)
 
     def check(self, profile: str, subject: Name, sans: Sequence[GeneralName]) -> None:
@@ -70,6 +72,4 @@ class StaticChallenge(Voucher):
 
     def has_expired(self, now: datetime) -> bool:
         """Whether the day `expires` (UTC) is over."""
-        if self.expires is None:
-            return False
-        return now >= datetime.combine(self.expires, time(), UTC) + timedelta(days=1)
+        return self.expires is not None and now.astimezone(UTC).date() > self.expires

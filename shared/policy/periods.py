@@ -25,7 +25,7 @@ class RenewalWindow:
         """A window from `30` (days) or `"20%"` (of the certificate's own life). Raises ValueError."""
         if isinstance(value, RenewalWindow):
             return value
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 3660:
             return cls(days=value)
         if isinstance(value, str) and _PERCENT.matches(value):
             return cls(percent=int(value[:-1]))

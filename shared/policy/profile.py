@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from shared.policy.alternative_names import SANRules, check_sans
 from shared.policy.authorization import Grant, refuse_ca_request, template
@@ -15,7 +15,7 @@ from shared.policy.periods import Grace, RenewalWindow, RenewalWindowText
 from shared.policy.public_key import KeyAlgorithm, KeyPolicy, family_of
 from shared.policy.refusal import refusal
 from shared.policy.strong_mapping import StrongMapping, mapped_sid
-from shared.policy.subject import AttributeRule, AttributeType, attribute_oid, check_subject
+from shared.policy.subject import AttributeRule, AttributeType, check_subject, one_each
 from shared.policy.usages import ExtendedKeyUsageRule, KeyUsageRule
 from shared.x509.certificate import CertificateTemplate
 from shared.x509.general_names import GeneralName
@@ -35,7 +35,9 @@ class Profile(Entry):
     holder: Literal["device", "user"]
     challenge: Literal["sealed", "static", "intune"]
     platforms: tuple[Platform, ...] = ()
-    subject: dict[AttributeType, AttributeRule] = Field(default_factory=dict)
+    subject: Annotated[dict[AttributeType, AttributeRule], AfterValidator(one_each)] = Field(
+        default_factory=dict
+    )
     san: SANRules = SANRules()
     strong_mapping: StrongMapping = "off"
     sid_extension: bool = False
@@ -54,13 +56,6 @@ class Profile(Entry):
     @classmethod
     def _one_policy(cls, value: tuple[KeyAlgorithm, ...]) -> tuple[KeyAlgorithm, ...]:
         KeyPolicy(value)
-        return value
-
-    @field_validator("subject")
-    @classmethod
-    def _one_rule_each(cls, value: dict[str, AttributeRule]) -> dict[str, AttributeRule]:
-        if len({attribute_oid(short) for short in value}) != len(value):
-            raise contradiction("two rules for the same attribute type, by two of its names")
         return value
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,6 +16,7 @@ from shared.policy.refusal import quoted, refusal
 from shared.x509.names import SHORT_NAMES, Name
 
 MAX_VALUE_LENGTH = 256
+_Rule = TypeVar("_Rule")
 _COUNTRY = Pattern("[A-Za-z]{2}")  # X.520 6.3.1: two letters, else no reader accepts the name
 
 
@@ -32,6 +33,13 @@ def attribute_oid(attribute_type: str) -> str:
 def _known(attribute_type: str) -> str:
     attribute_oid(attribute_type)
     return attribute_type
+
+
+def one_each(rules: dict[str, _Rule]) -> dict[str, _Rule]:
+    """`rules` if no attribute type occurs by two of its names. Raises ValueError."""
+    if len({attribute_oid(short) for short in rules}) != len(rules):
+        raise ValueError("two rules for the same attribute type, by two of its names")
+    return rules
 
 
 AttributeType = Annotated[str, AfterValidator(_known)]

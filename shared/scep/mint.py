@@ -57,15 +57,12 @@ class ChallengeMint:
         }
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def mint(
-        self, secret: str, body: bytes, *, now: datetime, caller_name: str | None = None
-    ) -> MintedChallenge:
+    def mint(self, secret: str, body: bytes, *, now: datetime) -> MintedChallenge:
         """Serve an order (JSON of a ChallengeOrder) from whoever holds `secret`.
 
-        A name that comes with the secret has to be the right one, but the secret alone is enough.
-        Raises ChallengeRejected for a wrong secret or name, RateExceeded, MalformedMessage, PolicyViolation.
+        Raises ChallengeRejected for an unknown secret, RateExceeded, MalformedMessage, PolicyViolation.
         """
-        caller = self._caller(secret, caller_name)
+        caller = self._caller(secret)
         self._count(caller)
         return self.promise(caller, ChallengeOrder.parse(body), now=now)
 
@@ -80,11 +77,11 @@ class ChallengeMint:
             raise PolicyViolation(str(error), public="The order is too large for a challenge.") from None
         return MintedChallenge(challenge, promise.id, promise.expires_at)
 
-    def _caller(self, secret: str, claimed: str | None) -> Caller:
+    def _caller(self, secret: str) -> Caller:
         name = self._secrets.find(secret)
-        if name is None or claimed not in (None, name):
-            reason = "order for a challenge: no caller has this secret, or another one has"
-            raise ChallengeRejected(reason, public="Unknown caller or wrong secret.")
+        if name is None:
+            reason = "order for a challenge: no caller has this secret"
+            raise ChallengeRejected(reason, public="The caller is not known.")
         return self._callers[name]
 
     def _count(self, caller: Caller) -> None:

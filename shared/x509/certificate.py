@@ -12,7 +12,7 @@ from shared.errors import MalformedMessage
 from shared.keys import signatures
 from shared.x509.extensions import Extension
 from shared.x509.names import Name
-from shared.x509.tbs import TBSCertificate, parse_tbs
+from shared.x509.tbs import TBSCertificate, parse_tbs, tbs_from_element
 
 __all__ = [
     "Certificate",
@@ -61,7 +61,7 @@ class Certificate(TBSCertificate):
         fields = Fields(whole.expect(tags.SEQUENCE))
         tbs, algorithm, signature = fields.take(tags.SEQUENCE), fields.take(tags.SEQUENCE), fields.take()
         fields.finish()
-        contents = parse_tbs(tbs.encoded)
+        contents = tbs_from_element(tbs)
         if contents.signature_algorithm != algorithm.encoded:  # RFC 5280 4.1.1.2
             raise MalformedMessage("a certificate that names two signature algorithms")
         return cls(**vars(contents), der=whole.encoded, signature=values.bits(signature))

@@ -21,29 +21,22 @@ from shared.errors import IssuanceFault, MalformedMessage
 from shared.keys import signatures
 from shared.keys.ports import SigningKey
 from shared.x509.certificate import Certificate
+from shared.x509.crl_entry import REASONS, UNREADABLE, RevokedEntry, entry_from_library, entry_to_library
 from shared.x509.extensions import key_identifier
 from shared.x509.names import Name
 from shared.x509.public_key import PublicKey
-from shared.x509.serial import serial_text
 
-# RFC 5280 5.3.1; `unspecified` is written by leaving the extension out
-REASONS: Final = frozenset(flag.value for flag in x509.ReasonFlags)
+__all__ = [
+    "REASONS",
+    "CertificateRevocationList",
+    "RevokedEntry",
+    "build_crl",
+    "parse_crl",
+    "verify_crl",
+]
+
 _NEXT_PUBLISH: Final = x509.ObjectIdentifier(oids.MS_CRL_NEXT_PUBLISH)
 _MAX_NUMBER_BITS: Final = 159  # RFC 5280 5.2.3: at most twenty octets
-_UNSPECIFIED: Final = x509.ReasonFlags.unspecified.value
-
-
-@dataclass(frozen=True, slots=True)
-class RevokedEntry:
-    """One line of a CRL. `reason` is RFC 5280's name; None and `unspecified` say the same."""
-
-    serial_hex: str
-    at: datetime
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.reason is not None and self.reason not in REASONS:
-            raise ValueError(f"{self.reason!r} is not a reason of RFC 5280 5.3.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +57,12 @@ class CertificateRevocationList:
 
     def entries(self) -> Iterator[RevokedEntry]:
         """Every entry in the order of the CRL, decoded one by one. Raises MalformedMessage."""
-        return map(_entry, self._parsed)
+        return map(entry_from_library, self._parsed)
 
     def find(self, serial_hex: str) -> RevokedEntry | None:
         """The entry of a certificate, None if it has none. Raises MalformedMessage."""
         found = self._parsed.get_revoked_certificate_by_serial_number(int(serial_hex, 16))
-        return None if found is None else _entry(found)
+        return None if found is None else entry_from_library(found)
 
 
 def build_crl(
@@ -89,7 +82,7 @@ def build_crl(
     """
     if not 0 <= number < 1 << _MAX_NUMBER_BITS:
         raise ValueError("a CRL number is not negative and has at most twenty octets")
-    builder = x509.CertificateRevocationListBuilder(revoked_certificates=list(map(_revoked, entries)))
+    builder = x509.CertificateRevocationListBuilder(revoked_certificates=list(map(entry_to_library, entries)))
     builder = builder.issuer_name(_issuer_name(issuer_certificate))
     builder = builder.last_update(this_update).next_update(next_update)
     for extension in _extensions(issuer_certificate, number, next_publish):
@@ -104,7 +97,7 @@ def parse_crl(der: bytes) -> CertificateRevocationList:
         parsed = x509.load_der_x509_crl(der)
         extensions = parsed.extensions
         number = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except UNREADABLE:
         raise MalformedMessage("a CRL that cannot be read") from None
     if parsed.next_update_utc is None:
         raise MalformedMessage("a CRL without nextUpdate")
@@ -126,23 +119,6 @@ def verify_crl(der: bytes, public_key: PublicKey) -> None:
     tbs, algorithm, signature = fields.take(tags.SEQUENCE), fields.take(tags.SEQUENCE), fields.take()
     fields.finish()
     signatures.verify(public_key, algorithm.encoded, tbs.encoded, values.bits(signature))
-
-
-def _revoked(entry: RevokedEntry) -> x509.RevokedCertificate:
-    builder = x509.RevokedCertificateBuilder(int(entry.serial_hex, 16), entry.at)
-    if entry.reason not in (None, _UNSPECIFIED):
-        builder = builder.add_extension(x509.CRLReason(x509.ReasonFlags(entry.reason)), critical=False)
-    return builder.build()
-
-
-def _entry(revoked: x509.RevokedCertificate) -> RevokedEntry:
-    try:
-        reason = revoked.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-    except x509.ExtensionNotFound:
-        reason = None
-    except (ValueError, x509.DuplicateExtension):
-        raise MalformedMessage("a CRL entry that cannot be read") from None
-    return RevokedEntry(serial_text(revoked.serial_number), revoked.revocation_date_utc, reason)
 
 
 def _extensions(issuer: Certificate, number: int, next_publish: datetime | None) -> list[x509.ExtensionType]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Final
 
 from shared.asn1 import oids, tags, values, writer
-from shared.asn1.reader import Fields, read, read_der
+from shared.asn1.reader import Element, Fields, read, read_der
 from shared.errors import MalformedMessage
 from shared.x509.extension_values import (
     parse_authority_key_identifier,
@@ -112,8 +112,12 @@ class TBSCertificate:
 
 
 def parse_tbs(tbs: bytes) -> TBSCertificate:
-    """What a TBSCertificate says (RFC 5280 4.1.2). Raises MalformedMessage."""
-    whole = read(tbs)
+    """What a TBSCertificate says. Raises MalformedMessage."""
+    return tbs_from_element(read(tbs))
+
+
+def tbs_from_element(whole: Element) -> TBSCertificate:
+    """The same for an element that was read before (RFC 5280 4.1.2)."""
     fields = Fields(whole.expect(tags.SEQUENCE))
     fields.optional(tags.context(0))
     serial, algorithm = values.integer(fields.take()), fields.take(tags.SEQUENCE)

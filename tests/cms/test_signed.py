@@ -40,9 +40,9 @@ def test_what_openssl_signs(
 def test_what_openssl_signs_with_pss(openssl: OpenSSL, rsa_identity: Identity, salt: str, mask: str) -> None:
     options = ("rsa_padding_mode:pss", f"rsa_pss_saltlen:{salt}", f"rsa_mgf1_md:{mask}")
     # -keyopt belongs to the signer before it
-    arguments = (*SIGN[:-1], "-signer", "rsa.pem", "-inkey", "rsa.key", "-md", "sha256")
-    arguments += tuple(word for option in options for word in ("-keyopt", option))
-    message = SignedMessage.parse(openssl.run(*arguments, data=CONTENT))
+    who = ("-signer", "rsa.pem", "-inkey", "rsa.key", "-md", "sha256")
+    keyopt = [word for option in options for word in ("-keyopt", option)]
+    message = SignedMessage.parse(openssl.run(*SIGN[:-1], *who, *keyopt, data=CONTENT))
     assert message.signature_algorithm.startswith(b"\x30")
     message.verify(rsa_identity.public_key)
 

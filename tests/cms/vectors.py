@@ -29,5 +29,5 @@ def recipient() -> tuple[bytes, DecryptionKey]:
 
 
 def public_key(certificate: bytes) -> object:
-    """The public key of a certificate, read by pyca."""
+    """The public key of a certificate, read by pyca. Raises ValueError, or what else pyca has for it."""
     return x509.load_der_x509_certificate(certificate).public_key()

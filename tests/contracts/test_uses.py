@@ -51,6 +51,11 @@ def test_another_worker_sees_what_was_taken(backend: Backend) -> None:
     assert backend.use_counter().take("kiosk", "request-1", 3)
 
 
+def test_a_worker_that_meets_the_name_first_counts_right(backend: Backend) -> None:
+    taken = [backend.use_counter().take("kiosk", f"request-{n}", 3) for n in range(5)]
+    assert taken == [True] * 3 + [False] * 2
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_sixteen_threads_take_exactly_the_limit(backend: Backend, workers: int) -> None:
     counters = [backend.use_counter() for _ in range(workers)]

@@ -76,3 +76,10 @@ def test_a_static_challenge_ends_with_its_last_day() -> None:
     assert not challenge.has_expired(end - timedelta(seconds=1))
     assert challenge.has_expired(end)
     assert not StaticChallenge(name="a", profiles=("device",)).has_expired(end)
+    assert not StaticChallenge(name="a", profiles=("device",), expires=date.max).has_expired(end)
+
+
+def test_two_patterns_for_one_attribute_type_are_refused() -> None:
+    both = {"CN": Pattern("a"), "2.5.4.3": Pattern("b")}
+    with pytest.raises(ValidationError, match="two of its names"):
+        Caller(name="a", profiles=("device",), subject=both)

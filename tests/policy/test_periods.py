@@ -29,7 +29,7 @@ def test_a_window_is_the_last_part_of_a_life(window: object, day: int, is_open: 
     assert RenewalWindow.parse(window).is_open(START, END, START + timedelta(days=day)) is is_open
 
 
-@pytest.mark.parametrize("value", ["", "20", "0%", "101%", "20 %", "x", 0, -1, True, 1.5, None])
+@pytest.mark.parametrize("value", ["", "20", "0%", "101%", "20 %", "x", 0, -1, 3661, True, 1.5, None])
 def test_what_is_no_window_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="renewal window"):
         RenewalWindow.parse(value)

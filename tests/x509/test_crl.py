@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -136,6 +136,14 @@ def test_an_empty_one_without_the_hint() -> None:
     assert (list(crl.entries()), crl.next_publish, len(crl)) == ([], None, 0)
 
 
+def test_times_of_other_zones_are_written_in_utc() -> None:
+    there = timezone(timedelta(hours=-7))
+    entry = RevokedEntry(_SERIAL, NOW.astimezone(there))
+    crl = parse_crl(_crl(entries=(entry,), this_update=NOW.astimezone(there)))
+    assert (crl.this_update, *(found.at for found in crl.entries())) == (NOW, NOW)
+    assert all(found.at.tzinfo is UTC for found in crl.entries())
+
+
 def test_the_signature_is_checked() -> None:
     der = _crl()
     verify_crl(der, ca_certificate().public_key)
@@ -154,6 +162,11 @@ def test_many_entries_are_no_trouble() -> None:
 def test_entries_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="RFC 5280"):
         RevokedEntry(_SERIAL, NOW, "key_compromise")
+    for serial in ("", "abc", "AB", "-1", "0x1f"):
+        with pytest.raises(ValueError, match="serial number"):
+            RevokedEntry(serial, NOW)
+    with pytest.raises(ValueError, match="aware"):
+        RevokedEntry(_SERIAL, NOW.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize("number", [-1, 1 << 159])

@@ -22,6 +22,9 @@ from shared.x509.request import CertificateRequest
 from tests.x509.csr_oddities import ODDITIES
 from tests.x509.material import NOW, ca_certificate, key, leaf, signed_request
 
+# The library warns of numbers that RFC 5280 forbids; in a damaged CRL they are expected.
+pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+
 Reader = Callable[[bytes], object]
 
 _LAZY = (
@@ -54,6 +57,8 @@ def _read_signed_info(info: bytes) -> None:
 
 
 def _read_crl(der: bytes) -> None:
+    crl = parse_crl(der)
+    assert len(list(crl.entries())) == len(crl)
     verify_crl(der, ca_certificate().public_key)
 
 
@@ -117,7 +122,7 @@ def _feed_all(count: int) -> int:
 
 
 def test_damaged_messages_are_refused_politely() -> None:
-    assert _feed_all(60) > 60 * len(ODDITIES)
+    assert _feed_all(300) > 300 * len(ODDITIES)
 
 
 @pytest.mark.long
@@ -137,7 +142,6 @@ def test_octets_without_meaning(octets: bytes) -> None:
         _read_request,
         _read_certificate,
         _read_crl,
-        parse_crl,
         Name.from_der,
         parse_general_names,
     ):

@@ -32,14 +32,15 @@ def described(req: func.HttpRequest) -> dict[str, object]:
 
 @app.route(route="echo/{name:alpha}/{number:int?}")
 def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    seen = {**described(req), "invocation": context.invocation_id, "name": context.function_name}
+    names = {"invocation": context.invocation_id, "function": context.function_name}
+    seen = {**described(req), **names, "thread": threading.current_thread().name}
     return func.HttpResponse(json.dumps(seen), mimetype="application/json")
 
 
 @app.route(route="files/{*rest}", methods=["GET", "PUT"])
 async def files(req: func.HttpRequest) -> func.HttpResponse:
-    thread = threading.current_thread() is threading.main_thread()
-    return func.HttpResponse(json.dumps({**described(req), "loop": thread}), mimetype="application/json")
+    seen = {**described(req), "thread": threading.current_thread().name}
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json")
 
 
 @app.route(route="crl/{ca}/{count}-{number}.crl", methods=["GET"])
@@ -78,8 +79,8 @@ def headers(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="nothing")
-def nothing(req: func.HttpRequest):  # type: ignore[no-untyped-def]  # noqa: ANN201 - an HttpResponse at times, says the real worker
-    return None
+def nothing(req: func.HttpRequest) -> func.HttpResponse:
+    return None  # type: ignore[return-value]  # an app may; 204 is what the caller then gets
 
 
 @app.route(route="fails")
@@ -111,6 +112,11 @@ async def rest(req: func.HttpRequest) -> str:
     return "rested"
 
 
+@app.route(route="setting/{name}")
+def setting(req: func.HttpRequest) -> str:
+    return os.environ.get(req.route_params["name"], "")
+
+
 @app.route(route="enqueue")
 @app.queue_output(arg_name="out", queue_name="%TEST_PREFIX%-work", connection="AzureWebJobsStorage")
 def enqueue(req: func.HttpRequest, out: func.Out[list[str]]) -> func.HttpResponse:
@@ -128,7 +134,9 @@ def work(msg: func.QueueMessage) -> None:
         body=body.hex(),
         tries=msg.dequeue_count,
         receipt=bool(msg.pop_receipt),
-        times=[at and at.isoformat() for at in (msg.insertion_time, msg.expiration_time, msg.time_next_visible)],
+        times=[
+            at and at.isoformat() for at in (msg.insertion_time, msg.expiration_time, msg.time_next_visible)
+        ],
     )
     time.sleep(order.get("sleep", 0))
     if (msg.dequeue_count or 0) <= order.get("fail", 0):

@@ -1,0 +1,81 @@
+"""CRLs and requests before they are signed, and how each can be wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shared.asn1 import oids, writer
+from shared.keys.ports import public_key_info
+from shared.keys.signatures import signature_algorithm
+from shared.x509.extensions import Extension, authority_key_identifier
+from shared.x509.names import Name
+from tests.ca.drafts import CA_NAME, ca_certificate, keys
+from tests.scep.authority import DAY, NOW
+
+Rules = dict[str, tuple[bytes, str]]
+
+NUMBER = Extension(oids.CRL_NUMBER, False, writer.integer(7))
+STRANGER = Name.build([("CN", "Somebody else")])
+
+
+def crl(
+    *,
+    algorithm: bytes | None = None,
+    issuer: bytes = CA_NAME.encoded,
+    this_update: datetime = NOW,
+    next_update: datetime | None = NOW + DAY,
+    entries: bytes = b"",
+    extensions: tuple[Extension, ...] | None = None,
+) -> bytes:
+    """A TBSCertList that `ca_certificate()` may sign as it is."""
+    if extensions is None:
+        extensions = (authority_key_identifier(ca_certificate().subject_key_identifier or b""), NUMBER)
+    return writer.sequence(
+        writer.integer(1),
+        algorithm or signature_algorithm(keys("ca")),
+        issuer,
+        writer.time(this_update),
+        writer.time(next_update) if next_update else b"",
+        entries,
+        writer.context(0, writer.sequence(*(extension.encoded for extension in extensions))),
+    )
+
+
+def request(*, spki: bytes | None = None, more: bytes = b"") -> bytes:
+    """A CertificationRequestInfo for the CA's own key."""
+    key = spki or public_key_info(keys("ca"))
+    return writer.sequence(writer.integer(0), CA_NAME.encoded, key, writer.context(0, b""), more)
+
+
+def crl_rules() -> Rules:
+    """Each a CRL with one fault, and the finding that names it."""
+    identifier = authority_key_identifier(ca_certificate().subject_key_identifier or b"")
+    other = signature_algorithm(keys("ca"), "sha384")
+    return {
+        "CRL by another algorithm": (crl(algorithm=other), "signature algorithm is not the key's"),
+        "CRL of somebody else": (crl(issuer=STRANGER.encoded), "CRL's issuer is not the CA's subject"),
+        "CRL without an end": (crl(next_update=None), "no nextUpdate"),
+        "CRL that ends as it begins": (crl(next_update=NOW), "CRL's validity is empty"),
+        "CRL without number": (crl(extensions=(identifier,)), "CRL has no number"),
+        "CRL without AKI": (crl(extensions=(NUMBER,)), "CRL's authority key identifier"),
+        "CRL with another AKI": (
+            crl(extensions=(NUMBER, authority_key_identifier(b"x" * 20))),
+            "CRL's authority key identifier",
+        ),
+        "CRL with an empty list": (crl(entries=writer.sequence()), "CRL's list is there but empty"),
+        "CRL with an unknown critical extension": (
+            crl(extensions=(identifier, NUMBER, Extension("1.2.3.4", True, b"\x05\x00"))),
+            "has no rule here",
+        ),
+    }
+
+
+def request_rules() -> Rules:
+    """Each a request with one fault, and the finding that names it."""
+    return {
+        "request for another key": (
+            request(spki=public_key_info(keys("other"))),
+            "the request is for another key than the CA's own",
+        ),
+        "request with more in it": (request(more=writer.null()), "more fields"),
+    }

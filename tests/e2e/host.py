@@ -1,0 +1,221 @@
+"""The function app under the embedded host: made ready in a folder of its own, started, asked, stopped, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from commands.challenge import order_challenge
+from commands.demo_device import Device
+from local.first_run import prepare, read_values, write_settings
+from shared.ca.ceremony import CAPlan
+from shared.ca.folder import CAFolder
+from shared.ca.issuer import issuer_id
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = Path(__file__).with_name("profiles.toml")
+PATIENCE = 40.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder with settings, CA and profiles for hosts on one port; `storage` is a connection string."""
+
+    folder: Path
+    port: int
+    storage: str
+
+    @classmethod
+    def make(cls, folder: Path, storage: str, *, key: str = "p-256") -> Site:
+        """Prepare a site whose CA keys are of the kind `key`."""
+        site = cls(folder, _free_port(), storage)
+        here = {
+            "SCEPTER_PUBLIC_URL": site.url,
+            "SCEPTER_PROFILES_FILE": str(folder / "profiles.toml"),
+            "SCEPTER_CA_FOLDER": str(folder / "ca"),
+            "SCEPTER_ROOT_IN_GETCACERT": "true",  # strongSwan's `pki --scepca` wants to see it
+            "SCEPTER_STATIC_CHALLENGES__SHARED": "the-shared-secret-of-the-tests",
+        }
+        write_settings(site.settings, here)
+        shutil.copyfile(POLICY, folder / "profiles.toml")
+        prepare(site.settings, plan=CAPlan(root_key=key, issuing_key=key))
+        return site
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "local.settings.json"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The settings."""
+        return read_values(self.settings)
+
+    @property
+    def ca(self) -> CAFolder:
+        return CAFolder(self.folder / "ca")
+
+    @property
+    def issuer(self) -> str:
+        """The id of the issuing CA."""
+        return issuer_id(self.ca.certificate("issuing").spki)
+
+    @property
+    def root(self) -> str:
+        """The id of the root."""
+        return issuer_id(self.ca.certificate("root").spki)
+
+    @contextmanager
+    def running(
+        self, *arguments: str, app: Path = ROOT, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Host]:
+        """A host of this site, serving. On leaving it ends with code 0 and without children, unless it was killed."""
+        host = self._start(app, arguments, environment or {})
+        try:
+            host.wait_until_ready()
+            yield host
+            if not host.killed:
+                host.stop()
+        finally:
+            host.end()
+
+    def _start(self, app: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> Host:
+        ready = self.folder / "ready.json"
+        command = [sys.executable, "-m", "local", "--app", str(app), "--port", str(self.port)]
+        command += ["--settings", str(self.settings), "--storage", self.storage, "--ready-file", str(ready)]
+        given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
+        with (self.folder / "output.txt").open("ab") as output:
+            process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=self.folder,
+                env=given,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Host(self, process, ready)
+
+
+@dataclass
+class Host:
+    """A running host of `site`."""
+
+    site: Site
+    process: subprocess.Popen[bytes]
+    ready: Path
+    killed: bool = False
+    blob_url: str = ""
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    @property
+    def url(self) -> str:
+        return self.site.url
+
+    def manage(self, method: str, path: str, body: object = None, **query: str) -> Any:
+        """The management API's JSON answer, asked with the site's key."""
+        headers = {"x-scepter-key": self.site.values["SCEPTER_MANAGEMENT_KEY"]}
+        answer = self.http.request(method, f"/manage/{path}", json=body, params=query, headers=headers)
+        return answer.raise_for_status().json()
+
+    def scep(self, profile: str = "device") -> str:
+        """The SCEP URL of a profile."""
+        return f"{self.url}/scep/{profile}"
+
+    def device(self, profile: str = "device") -> Device:
+        """A device with a fresh key that has asked for GetCACaps and GetCACert."""
+        device = Device(self.scep(profile), self.http)
+        device.discover()
+        return device
+
+    def challenge(self, subject: str, *, profile: str = "device", **order: object) -> str:
+        """A sealed challenge, ordered over HTTP by the caller "demo"."""
+        secret = self.site.values["SCEPTER_CALLER_SECRETS__DEMO"]
+        order = {"profile": profile, "subject": subject, **order}
+        return order_challenge(self.url, secret, order)["challenge"]
+
+    def records(self, **query: str) -> list[dict[str, Any]]:
+        """The inventory, up to 1000 rows."""
+        query = {"limit": "1000", **query}
+        found: list[dict[str, Any]] = self.manage("GET", "certificates", **query)["certificates"]
+        return found
+
+    def revoke(self, serial: str, reason: str = "keyCompromise", *, publish: bool = True) -> None:
+        """Revoke, and publish the CRL at once unless told otherwise."""
+        self.manage("PUT", f"certificates/{serial}/revocation", {"reason": reason})
+        if publish:
+            self.manage("POST", "crl")
+
+    def output(self) -> str:
+        return (self.site.folder / "output.txt").read_text(errors="replace")
+
+    def wait_until_ready(self) -> None:
+        """Until it serves and has published its CRL, which it does at its start."""
+        self._await(self.ready.exists)
+        self.blob_url = json.loads(self.ready.read_text())["blob_url"]
+        self._await(lambda: self.http.get(f"/crl/{self.site.issuer}.crl").status_code == 200)
+
+    def wait_until_killed(self) -> None:
+        """Until the host has ended by SIGKILL."""
+        assert self.process.wait(PATIENCE) == -signal.SIGKILL, self.output()
+        self.killed = True
+        self.ready.unlink()
+
+    def stop(self) -> None:
+        """SIGTERM; asserts a clean end: code 0, the ready file gone, no process left in the host's session."""
+        self.process.terminate()
+        assert self.process.wait(PATIENCE) == 0, self.output()
+        assert not self.ready.exists()
+        assert not _session(self.process.pid)
+
+    def end(self) -> None:
+        """Whatever happened: nothing stays behind."""
+        self.http.close()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert self.process.poll() is None, self.output()
+            assert time.monotonic() < deadline, self.output()
+            time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _session(leader: int) -> list[int]:
+    """The processes of the session that `leader` began (proc(5): the sixth field, after a name in parentheses)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        if int(fields[3]) == leader:
+            found.append(int(path.parent.name))
+    return found
