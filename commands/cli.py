@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from commands import ca, cert, challenge, crl, demo, profile
+from commands import ca, cert, challenge, crl, demo, profile, scep
 from commands.session import console
 from shared.config import SettingsError
 from shared.errors import PKIError
@@ -23,6 +23,7 @@ cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
 cli.add_typer(cert.cli, name="cert", help="Certificates on record: list, show, revoke.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
+cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
 cli.command("demo", help="The main job end to end on this machine.")(demo.demo)
 
 

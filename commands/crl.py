@@ -7,7 +7,7 @@ import typer
 from cryptography import x509
 
 from commands.session import DEFAULT_SETTINGS, DEFAULT_URL, Json, Management, SettingsFile, Url, console, show
-from shared.errors import DependencyError
+from shared.errors import DependencyError, RequestError
 
 cli = typer.Typer(no_args_is_help=True)
 
@@ -26,7 +26,10 @@ def show_crl(location: str, json: Json = False) -> None:
         answer = httpx.get(location, timeout=30, trust_env=False)
     except httpx.TransportError as error:
         raise DependencyError(f"{location} does not answer: {error}") from None
-    crl = x509.load_der_x509_crl(answer.raise_for_status().content)
+    try:
+        crl = x509.load_der_x509_crl(answer.raise_for_status().content)
+    except (httpx.HTTPStatusError, ValueError):
+        raise RequestError(f"{location}: {answer.status_code}, and no CRL in DER") from None
     rows = [
         {"serial": f"{entry.serial_number:038x}", "revoked at": entry.revocation_date_utc.isoformat()}
         for entry in crl

@@ -7,17 +7,17 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any
 
 import typer
 
-from local.app import THREADS
+from local.app import THREADS, Function
 from local.failures import HostError
-from local.host import LocalHost, Options, serving
+from local.host import Options, serve
 
 
-def main(**given: Any) -> None:  # noqa: ANN401 - the signature below
+def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Options
     """Run the function app on this machine: HTTP, queues, timers and Event Grid, over Azurite."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every storage call
@@ -31,7 +31,7 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature below
     for thread in [t for t in threading.enumerate() if t.name.startswith(THREADS)]:
         thread.join(0.5)
         if thread.is_alive():
-            os._exit(code)  # a call that outstayed its grace would keep the process for as long as it likes
+            os._exit(code)  # a call that outstayed its grace would keep the process as long as it likes
     sys.exit(code)
 
 
@@ -39,21 +39,14 @@ async def _run(options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(options) as host:
-        _introduce(host)
-        while not stop.is_set():
-            host.check()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.25)
+    await serve(options, stop, _introduce)
 
 
-def _introduce(host: LocalHost) -> None:
-    print(f"\nServing {host.url}")
-    for function in host.functions.values():
+def _introduce(url: str, functions: Mapping[str, Function]) -> None:
+    print(f"\nServing {url}")
+    for function in functions.values():
         what = function.trigger
-        where = (
-            f"/{what['route']}" if "route" in what else what.get("queueName") or what.get("schedule") or ""
-        )
+        where = f"/{what['route']}" if "route" in what else what.get("queueName", what.get("schedule", ""))
         print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}")
     print(flush=True)
 

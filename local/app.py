@@ -30,6 +30,7 @@ log = logging.getLogger("local.function")
 registry = get_binding_registry()
 Binding = Mapping[str, Any]
 Metadata = Mapping[str, Datum]
+Send = Callable[[Binding, list[bytes]], Awaitable[None]]
 BINDINGS = {"httpTrigger", "http", "queueTrigger", "queue", "timerTrigger", "eventGridTrigger"}
 THREADS = "function"
 
@@ -46,7 +47,7 @@ class Function:
 
     @classmethod
     def index(cls, item: Any) -> Self:  # noqa: ANN401 - azure-functions exports no name for it
-        """Raises AppRefused for what this host lacks, and for what keeps a whole app from loading in Azure."""
+        """Raises AppRefused for what this host lacks, and for what keeps an app from loading in Azure."""
         name, call = item.get_function_name(), item.get_user_function()
         bindings = [json.loads(text) for text in item.get_raw_bindings()]
         if missing := {b["type"] for b in bindings} - BINDINGS:
@@ -63,12 +64,8 @@ def load(folder: Path) -> dict[str, Function]:
     """Import `folder`/function_app.py and index its functions by name. Raises AppRefused."""
     sys.path.insert(0, str(folder.absolute()))
     try:
-        module = importlib.import_module("function_app")
-        apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
-        if len(apps) != 1:
-            raise AppRefused(f"function_app.py must have one FunctionApp at its top level, not {len(apps)}.")
         # Only once: a second get_functions() refuses every name as taken.
-        return {function.name: function for function in map(Function.index, apps[0].get_functions())}
+        return {f.name: f for f in map(Function.index, _application().get_functions())}
     except AppRefused:
         raise
     except Exception as error:
@@ -76,10 +73,18 @@ def load(folder: Path) -> dict[str, Function]:
         raise AppRefused(f"function_app.py cannot be loaded: {type(error).__name__}: {error}") from error
 
 
-class Worker:
-    """Runs functions: plain ones on a thread pool, coroutines on the event loop, and sends what they put out."""
+def _application() -> func.FunctionApp:
+    module = importlib.import_module("function_app")
+    apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
+    if len(apps) != 1:
+        raise AppRefused(f"function_app.py must have one FunctionApp at its top level, not {len(apps)}.")
+    return apps[0]
 
-    def __init__(self, send: Callable[[Binding, list[bytes]], Awaitable[None]]) -> None:
+
+class Worker:
+    """Runs functions: plain ones on a thread pool, coroutines on the loop; and sends what they put out."""
+
+    def __init__(self, send: Send) -> None:
         # Unset or senseless: Python's own default, as in the real worker.
         count = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
         threads = int(count) if count.isdecimal() and int(count) else None
@@ -101,6 +106,10 @@ class Worker:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def attempt(self, function: Function, data: Datum, metadata: Metadata | None = None) -> None:
+        """Run `function`; that it failed is in the log."""
+        await asyncio.gather(self.invoke(function, data, metadata), return_exceptions=True)
+
     async def invoke(self, function: Function, data: Datum, metadata: Metadata | None = None) -> Datum | None:
         """Run `function` once and return its HTTP answer, if any. Raises what the function raises."""
         invocation, started, outcome = str(uuid.uuid4()), time.perf_counter(), "failed"
@@ -121,10 +130,6 @@ class Worker:
             elapsed = (time.perf_counter() - started) * 1000
             log.info("%s %s in %.1f ms [%s]", function.name, outcome, elapsed, invocation)
         return answer
-
-    async def attempt(self, function: Function, data: Datum) -> None:
-        """Run `function`; that it failed is in the log."""
-        await asyncio.gather(self.invoke(function, data), return_exceptions=True)
 
     async def _run(self, function: Function, trigger: object, invocation: str) -> list[tuple[Binding, Any]]:
         values: dict[str, Any] = {}

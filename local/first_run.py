@@ -26,7 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 _GENERATED = "<generated on the first run>"
 _TRY = """Once it serves, in another terminal:
   curl "{url}/scep/device?operation=GetCACaps"
-  .venv/bin/python manage.py challenge mint device --subject "CN=laptop-1,O=Example" --device laptop-1"""
+  .venv/bin/python manage.py scep enrol {url}/scep/device --subject "CN=laptop-1,O=Example" \\
+    --challenge "$(.venv/bin/python manage.py challenge mint device --subject "CN=laptop-1,O=Example" --device laptop-1)"
+"""
 
 
 def main(

@@ -5,10 +5,12 @@ import json
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,19 +19,15 @@ from azure.functions.meta import Datum
 from typer import BadParameter, Option
 
 from local.app import Function, Worker, load
-from local.azurite import Azurite, Ports
+from local.azurite import Azurite
 from local.failures import AzuriteDied, PortTaken
-from local.queues import Listener, Queues, body_datum
+from local.queues import Listener, body_datum, create, send
 from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read, use_storage
 from local.timers import Timer
 from local.web import Front
 
-
-def _ports(text: str) -> Ports:
-    numbers = [int(part) for part in text.split(",") if part.isdecimal()]
-    if len(numbers) != 3:
-        raise BadParameter("three ports are needed: blob,queue,table")
-    return numbers[0], numbers[1], numbers[2]
+KEYS = ("LOCAL_FUNCTION_KEY", "LOCAL_MASTER_KEY")
+Ready = Callable[[str, Mapping[str, Function]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,122 +39,104 @@ class Options:
     settings: Annotated[Path | None, Option(help="[default: local.settings.json of the app]")] = None
     in_memory: Annotated[bool, Option("--in-memory", help="Azurite keeps nothing on disk.")] = False
     data: Annotated[Path, Option(help="Where Azurite keeps its data.")] = Path(".scepter/azurite")
-    azurite_ports: Annotated[Ports | None, Option(parser=_ports, metavar="B,Q,T", help="[default: free]")] = (
-        None
-    )
+    azurite_ports: Annotated[str, Option(metavar="B,Q,T", help="0: a free one.")] = "0,0,0"
     storage: Annotated[str | None, Option(help="Connection string of a running storage; starts none.")] = None
     no_timers: Annotated[bool, Option("--no-timers", help="Timers run on demand only.")] = False
     max_request_line: Annotated[int, Option(help="In bytes; 8192 is what Azure's Linux plans take.")] = 8192
     ready_file: Annotated[Path | None, Option(help="JSON with address and keys, for programs.")] = None
-    lease_seconds: Annotated[int, Option(envvar="LOCAL_QUEUE_LEASE_SECONDS", help="Of a queue message.")] = (
-        600
-    )
+    lease_seconds: Annotated[int, Option(envvar="LOCAL_QUEUE_LEASE_SECONDS", help="Of a message.")] = 600
     grace_seconds: Annotated[float, Option(help="What running calls are given at the end.")] = 10
 
-
-@dataclass(frozen=True, slots=True)
-class LocalHost:
-    """A host that serves; see `serving`."""
-
-    url: str
-    functions: dict[str, Function]
-    azurite: Azurite | None
-    loops: list[asyncio.Task[None]]
-
-    def check(self) -> None:
-        """Raises AzuriteDied, or what ended a poller or a timer."""
-        if self.azurite and not self.azurite.running:
-            raise AzuriteDied(f"Azurite, the local storage, stopped by itself.\n{self.azurite.output()}")
-        for loop in self.loops:
-            if loop.done():
-                loop.result()
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\d+,\d+,\d+", self.azurite_ports):
+            raise BadParameter("--azurite-ports wants three: blob,queue,table")
 
 
-@asynccontextmanager
-async def serving(options: Options) -> AsyncIterator[LocalHost]:
-    """Put everything up; on leaving let running calls finish and take everything down. Raises HostError."""
+async def serve(options: Options, stop: asyncio.Event, ready: Ready) -> None:
+    """Serve until `stop` is set, then let running calls finish. `ready` is told the address. Raises HostError."""
     async with AsyncExitStack() as stack:
         port, azurite = _prepare(options, stack)
         config, functions = read(options.app / "host.json", HostConfig), load(options.app)
-        queues = Queues(config)
-        stack.push_async_callback(queues.close)
-        worker = Worker(queues.send)
+        worker = Worker(partial(send, config))
         timers = {f.name: Timer(f, worker) for f in functions.values() if f.kind == "timerTrigger"}
         fed = [f for f in functions.values() if f.kind == "queueTrigger"]
         for function in fed:
-            await queues.open(function.trigger)
-
-        def demand(function: Function, given: str | None) -> None:
-            if timer := timers.get(function.name):
-                worker.start(timer.run(datetime.now(UTC)))
-            else:
-                queued = function.kind == "queueTrigger"
-                data = body_datum((given or "").encode()) if queued else Datum(given or "{}", "json")
-                worker.start(worker.attempt(function, data))
-
-        keys = _key("LOCAL_FUNCTION_KEY"), _key("LOCAL_MASTER_KEY")
-        runner = Front(functions, worker, keys, demand).runner(
-            config, options.max_request_line, options.grace_seconds
-        )
+            await create(function.trigger)
+        keys = tuple(os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS)
+        front = Front(functions, worker, keys, partial(_demand, worker, timers))
+        runner = front.runner(config, options.max_request_line, options.grace_seconds)
         await runner.setup()
         stack.push_async_callback(_finish, runner, worker, options.grace_seconds)
-        try:
-            await web.TCPSite(runner, "127.0.0.1", port).start()
-        except OSError as error:
-            raise PortTaken(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
-        url = "http://{}:{}".format(*runner.addresses[0][:2])
-        polls = [Listener(f, worker, queues, config, options.lease_seconds).poll() for f in fed]
-        polls += [] if options.no_timers else [timer.follow() for timer in timers.values()]
-        loops = [asyncio.create_task(poll) for poll in polls]
-        stack.push_async_callback(_cancel, loops)
+        url = await _listen(runner, port)
+        loops = [Listener(f, worker, config, options.lease_seconds).poll() for f in fed]
+        loops += [] if options.no_timers else [timer.follow() for timer in timers.values()]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        stack.push_async_callback(_cancel, tasks)
         if options.ready_file:
-            _announce(options.ready_file, url, *keys)
+            _announce(options.ready_file, url, keys)
             stack.callback(options.ready_file.unlink, missing_ok=True)
-        yield LocalHost(url, functions, azurite, loops)
+        ready(url, functions)
+        while not stop.is_set():
+            if azurite and not azurite.running:
+                raise AzuriteDied(f"Azurite, the local storage, stopped by itself.\n{azurite.output()}")
+            _ = [task.result() for task in tasks if task.done()]  # one that ended has failed: raise it
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.25)
 
 
 def _prepare(options: Options, stack: AsyncExitStack) -> tuple[int, Azurite | None]:
-    """Settings into the environment and storage behind them, before the app is imported and reads them."""
+    """Settings into the environment, and storage behind them, before the app is imported and reads them."""
     path, azurite = options.settings or options.app / "local.settings.json", None
     settings = read(path, LocalSettings) if options.settings or path.exists() else LocalSettings()
-    for name, value in {
-        **settings.values,
-        STORAGE: settings.values.get(STORAGE, DEVELOPMENT_STORAGE),
-    }.items():
+    for name, value in {STORAGE: DEVELOPMENT_STORAGE, **settings.values}.items():
         os.environ.setdefault(name, value)  # what is set there already wins, as in Core Tools
     if options.storage:
         os.environ[STORAGE] = options.storage
         use_storage(options.storage, os.environ)
     elif DEVELOPMENT_STORAGE in os.environ.values():
-        azurite = Azurite.start(
-            options.in_memory, None if options.in_memory else options.data, options.azurite_ports
-        )
+        blob, queue, table = map(int, options.azurite_ports.split(","))
+        folder = None if options.in_memory else options.data
+        azurite = Azurite.start(options.in_memory, folder, (blob, queue, table))
         stack.callback(azurite.stop)
         use_storage(azurite.connection_string, os.environ)
     return settings.port if options.port is None else options.port, azurite
+
+
+def _demand(worker: Worker, timers: Mapping[str, Timer], function: Function, given: str | None) -> None:
+    """Begin a run that the admin API asked for."""
+    if timer := timers.get(function.name):
+        worker.start(timer.run(datetime.now(UTC)))
+        return
+    event = function.kind == "eventGridTrigger"
+    data = Datum(given or "{}", "json") if event else body_datum((given or "").encode())
+    metadata = {"Id": Datum(str(uuid.uuid4()), "string"), "DequeueCount": Datum("1", "json")}
+    worker.start(worker.attempt(function, data, metadata))
+
+
+async def _listen(runner: web.AppRunner, port: int) -> str:
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        raise PortTaken(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
+    return "http://{}:{}".format(*runner.addresses[0][:2])
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _finish(runner: web.AppRunner, worker: Worker, grace: float) -> None:
     await asyncio.gather(runner.cleanup(), worker.close(grace))
 
 
-async def _cancel(loops: list[asyncio.Task[None]]) -> None:
-    for loop in loops:
-        loop.cancel()
-    await asyncio.gather(*loops, return_exceptions=True)
-
-
-def _key(name: str) -> str:
-    return os.environ.get(name) or secrets.token_urlsafe(32)
-
-
-def _announce(path: Path, url: str, function_key: str, master_key: str) -> None:
+def _announce(path: Path, url: str, keys: tuple[str, ...]) -> None:
     storage = os.environ[STORAGE]
     blob = re.search(r"BlobEndpoint=([^;]+)", storage)
     ready = {"url": url, "pid": os.getpid(), "storage": storage, "blob_url": blob[1] if blob else ""}
-    keys = {"function_key": function_key, "master_key": master_key}
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     part.touch(0o600)
-    part.write_text(json.dumps(ready | keys), encoding="utf-8")
+    part.write_text(json.dumps({**ready, "function_key": keys[0], "master_key": keys[1]}), encoding="utf-8")
     part.replace(path)

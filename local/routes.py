@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from local.app import Function
 from local.failures import AppRefused
 
-PARAMETER = re.compile(r"\{(\*{0,2})(\w+)(?::(\w+))?(\?)?\}")
+PARAMETER = re.compile(r"(/?)\{(\*{0,2})(\w+)(?::(alpha|guid|int|long))?(\?)?\}")
 GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 CONSTRAINTS = {
     None: r"[^/]+",
@@ -19,18 +19,19 @@ CONSTRAINTS = {
 
 
 class Routes:
-    """Finds the function of a request: literal segments go before constrained, free and catch-all ones."""
+    """Finds the function of a request: text goes before constrained, free and catch-all segments."""
 
     def __init__(self, prefix: str, functions: Iterable[Function]) -> None:
         self._routes = []
         for function in (f for f in functions if f.kind == "httpTrigger"):
             route = str(function.trigger["route"]).strip("/")
-            if route.lower().startswith(("admin", "runtime")):
+            if route.lower().startswith(("admin", "runtime")) or re.search(r"[{}]", PARAMETER.sub("", route)):
                 raise AppRefused(
-                    f"{function.name}: the real host refuses a route that starts with {route[:7]!r}."
+                    f"{function.name}: the route {route!r} is one the host refuses or cannot read."
                 )
-            rank, pattern = _compile([s for s in f"{prefix}/{route}".split("/") if s], function.name)
-            self._routes.append((rank, pattern, function.trigger.get("methods"), function))
+            template = f"{prefix}/{route}".strip("/")
+            ranks = [_rank(segment) for segment in template.split("/")]
+            self._routes.append((ranks, _pattern(template), function.trigger.get("methods"), function))
         self._routes.sort(key=lambda entry: entry[0])
 
     def find(self, method: str, raw_path: str) -> tuple[Function, dict[str, str]] | None:
@@ -38,30 +39,25 @@ class Routes:
         # The front end decodes a path before it is routed, all but an encoded slash.
         path = unquote(re.sub("%2[fF]", "%252F", raw_path)).strip("/")
         for _, pattern, methods, function in self._routes:
-            match = pattern.fullmatch(path)
-            if match and (not methods or method in methods):
+            if (match := pattern.fullmatch(path)) and (not methods or method in methods):
                 return function, {
                     name: value for name, value in match.groupdict().items() if value is not None
                 }
         return None
 
 
-def _compile(segments: list[str], name: str) -> tuple[list[int], re.Pattern[str]]:
-    ranks, pattern = [], ""
-    for segment in segments:
-        slash = "/" if pattern else ""
-        part, end = "", 0
-        for match in PARAMETER.finditer(segment):
-            if match[3] not in CONSTRAINTS:
-                raise AppRefused(
-                    f"{name}: the embedded host does not know the route constraint {match[3]!r}."
-                )
-            value = ".*" if match[1] else CONSTRAINTS[match[3]]
-            part += f"{re.escape(segment[end : match.start()])}(?P<{match[2]}>{value})"
-            end = match.end()
-        whole = PARAMETER.fullmatch(segment)
-        optional = whole and (whole[1] or whole[4])
-        pattern += f"(?:{slash}{part})?" if optional else slash + part + re.escape(segment[end:])
-        # ASP.NET's precedence: text, then constrained or mixed with text, then free, then the rest of the path.
-        ranks.append((5 if whole[1] else 2 if whole[3] else 3) if whole else 2 if end else 1)
-    return ranks, re.compile(pattern, re.IGNORECASE)
+def _pattern(template: str) -> re.Pattern[str]:
+    pattern, end = "", 0
+    for match in PARAMETER.finditer(template):
+        slash, rest, name, constraint, optional = match.groups()
+        value = f"{slash}(?P<{name}>{'.*' if rest else CONSTRAINTS[constraint]})"
+        pattern += re.escape(template[end : match.start()]) + (f"(?:{value})?" if rest or optional else value)
+        end = match.end()
+    return re.compile(pattern + re.escape(template[end:]), re.IGNORECASE)
+
+
+def _rank(segment: str) -> int:
+    # ASP.NET's precedence: text, then constrained or mixed with text, then free, then the rest of the path.
+    return (
+        1 if "{" not in segment else 5 if "{*" in segment else 3 if re.fullmatch(r"{\w+\??}", segment) else 2
+    )

@@ -26,7 +26,7 @@ class Front:
     everything, webhooks included. `demand` begins a run that the admin API asked for."""
 
     def __init__(
-        self, functions: Mapping[str, Function], worker: Worker, keys: tuple[str, str], demand: Demand
+        self, functions: Mapping[str, Function], worker: Worker, keys: tuple[str, ...], demand: Demand
     ) -> None:
         self._functions, self._worker, self._keys, self._demand = functions, worker, keys, demand
 

@@ -28,17 +28,9 @@ _OF_THE_COMMAND_LINE: Final = {"SCEPTER_URL"}
 _BASE_URL: Final = re.compile(
     r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?"
 )
-_DEFAULT_AZURE_HOSTS: Final = (
-    ".azurewebsites.net",
-    ".azurewebsites.us",
-    ".chinacloudsites.cn",
-    ".core.windows.net",
-    ".core.usgovcloudapi.net",
-    ".core.chinacloudapi.cn",
-    ".azurefd.net",
-    ".azureedge.net",
-    ".trafficmanager.net",
-    ".cloudapp.azure.com",
+_AZURE_HOST: Final = re.compile(
+    r".+\.(azurewebsites\.(net|us)|chinacloudsites\.cn|core\.(windows|usgovcloudapi|chinacloudapi)\.(net|cn)"
+    r"|azurefd\.net|azureedge\.net|trafficmanager\.net|cloudapp\.azure\.com)\.?"
 )
 
 
@@ -59,6 +51,7 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
+        validate_default=False,  # in Azure some settings must not be set at all
     )
 
     # Before public_url, whose validation in Azure asks for it.
@@ -130,9 +123,8 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Values come from the caller alone; see `load`."""
         return (init_settings,)
@@ -166,7 +158,7 @@ class AzureSettings(Settings):
     def _own_name(cls, value: str, info: ValidationInfo) -> str:
         if _is_azure_host(value) and not info.data.get("allow_default_host"):
             raise ValueError(
-                "is a name of Azure's, which certificates would be tied to for their whole life: use your own DNS name, "
+                "is a name of Azure's, and certificates would be tied to it for life: use a DNS name of your own, "
                 "or set SCEPTER_ALLOW_DEFAULT_HOST for a trial"
             )
         return value
@@ -236,4 +228,4 @@ def _told(problem: Mapping[str, Any]) -> str:
 
 
 def _is_azure_host(url: str) -> bool:
-    return (urlsplit(url).hostname or "").rstrip(".").endswith(_DEFAULT_AZURE_HOSTS)
+    return _AZURE_HOST.fullmatch(urlsplit(url).hostname or "") is not None

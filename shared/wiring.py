@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
@@ -29,7 +29,6 @@ from shared.revocation.service import Records, RevocationService
 from shared.revocation.supersession import Superseder
 from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
-from shared.scep.mint import ChallengeMint
 from shared.scep.ports import ChallengeValidator
 from shared.scep.renewal import Renewals
 from shared.scep.service import SCEPService
@@ -37,6 +36,9 @@ from shared.store.connection import StorageConnection
 from shared.store.ports import PublicationStore, Queue, SupersessionStore, UseCounter
 from shared.store.tables import TableStore
 from shared.store.uses import TableUseCounter
+
+if TYPE_CHECKING:
+    from shared.scep.mint import ChallengeMint
 
 log = logging.getLogger("scepter")
 
@@ -139,6 +141,8 @@ class Application:
 
     @cached_property
     def mint(self) -> ChallengeMint:
+        from shared.scep.mint import ChallengeMint  # its rate limiter costs 50 ms of a cold start
+
         secrets = _revealed(self.settings.caller_secrets)
         return _checked("SCEPTER_CALLER_SECRETS", lambda: ChallengeMint(self.profiles, secrets, self.sealed))
 

@@ -15,7 +15,16 @@ FILES = [path for folder in PRODUCT for path in sorted(folder.rglob("*.py"))]
 LONGEST_FILE, LONGEST_FUNCTION, LOCAL_LINES, HANDLER_LINES = 300, 60, 900, 15
 NAMELESS = {"utils", "helpers", "common", "models", "services", "managers", "misc"}
 
-HEAVY = ("msgraph", "typer", "rich", "aiohttp", "httpx", "azure.identity", "azure.storage.blob", "azure.keyvault")
+HEAVY = (
+    "msgraph",
+    "typer",
+    "rich",
+    "aiohttp",
+    "httpx",
+    "azure.identity",
+    "azure.storage.blob",
+    "azure.keyvault",
+)
 
 
 def functions_of(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

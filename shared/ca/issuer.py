@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 
 from shared.ca.lint import Linter, Signable
 from shared.ca.signing import linting_key
-from shared.errors import IssuanceFault
+from shared.errors import IssuanceFault, RequestError
 from shared.keys.ports import SigningKey
 from shared.keys.signatures import sign, signature_algorithm
-from shared.x509.certificate import Certificate, CertificateTemplate, assemble, compose_tbs
+from shared.x509.certificate import (
+    Certificate,
+    CertificateTemplate,
+    assemble,
+    compose_tbs,
+    verify_signature,
+)
 from shared.x509.extensions import (
     Extension,
     authority_information_access,
@@ -49,22 +55,23 @@ class Issuer:
 
     certificate: Certificate
     chain: tuple[Certificate, ...]
-    raw_key: SigningKey = field(repr=False)
+    raw_key: InitVar[SigningKey]  # not kept: only the linting key around it signs
     base_url: str
     key: SigningKey = field(init=False, repr=False)
     algorithm: bytes = field(init=False, repr=False)
     id: str = field(init=False)
     _tail: tuple[Extension, ...] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        if self.raw_key.public_key() != self.certificate.public_key:
+    def __post_init__(self, raw_key: SigningKey) -> None:
+        if raw_key.public_key() != self.certificate.public_key:
             raise IssuanceFault("the CA key and the CA certificate do not belong together")
         if not self.certificate.is_ca or self.certificate.subject_key_identifier is None:
             raise IssuanceFault("the CA certificate is not a CA's, or has no subject key identifier")
-        algorithm = signature_algorithm(self.raw_key)
+        self._check_chain()
+        algorithm = signature_algorithm(raw_key)
         linter = Linter(_ISSUING, algorithm, self.certificate)
         object.__setattr__(self, "algorithm", algorithm)
-        object.__setattr__(self, "key", linting_key(self.raw_key, linter))
+        object.__setattr__(self, "key", linting_key(raw_key, linter))
         object.__setattr__(self, "id", issuer_id(self.certificate.spki))
         object.__setattr__(self, "_tail", self._issuer_extensions())
 
@@ -73,7 +80,12 @@ class Issuer:
         return Locations(self.base_url, self.id)
 
     def compose(self, template: CertificateTemplate, serial: str) -> bytes:
-        """The TBSCertificate of `template` under this issuer: serial, AKI, CDP and AIA added, life cut to ours."""
+        """The TBSCertificate of `template` under this issuer: serial, AKI, CDP and AIA added, life cut to ours.
+
+        Raises IssuanceFault when this CA ends before the certificate would begin.
+        """
+        if template.not_before >= self.certificate.not_after:
+            raise IssuanceFault("the CA certificate has ended; its successor has to issue")
         bounded = CertificateTemplate(
             subject=template.subject,
             spki=template.spki,
@@ -98,6 +110,16 @@ class Issuer:
         if certificate.tbs != tbs:
             raise IssuanceFault("the signed certificate does not read back as it was composed")
         return certificate
+
+    def _check_chain(self) -> None:
+        parents = (*self.chain, self.chain[-1] if self.chain else self.certificate)  # a root certifies itself
+        for child, parent in zip((self.certificate, *self.chain), parents, strict=True):
+            try:
+                verify_signature(child, parent.public_key, allow_legacy=True)  # old roots sign with SHA-1
+            except RequestError as error:
+                raise IssuanceFault(f"the chain breaks at {child.subject.text()}: {error.reason}") from error
+            if child.issuer.encoded != parent.subject.encoded or not parent.is_ca:
+                raise IssuanceFault(f"the chain breaks at {child.subject.text()}: its issuer is another")
 
     def _issuer_extensions(self) -> tuple[Extension, ...]:
         return (

@@ -47,7 +47,9 @@ def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
     """The kind and what to lint: a parsed certificate, or the fields after the version."""
     try:
         fields = Fields(read_der(data).expect(tags.SEQUENCE))
-        if fields.optional(tags.context(0)):
+        explicit_version = fields.optional(tags.context(0))
+        if explicit_version:
+            _require(explicit_version.encoded == _VERSION_3, "version is not 3")
             certificate = parse_tbs(data)
             return Signable.CA_CERTIFICATE if certificate.is_ca else Signable.CERTIFICATE, certificate
         version = values.integer(fields.take(tags.INTEGER))
@@ -83,15 +85,36 @@ class Linter:
         return kind
 
     def _crl(self, fields: Fields) -> None:
-        """RFC 5280 5.1.2: ours by algorithm and name, with a nextUpdate."""
+        """RFC 5280 5.1.2: whose it is and until when. What it lists is the publisher's to verify."""
         _require(fields.take().encoded == self.algorithm, "signature algorithm is not the key's")
         _require(fields.take().encoded == self._subject(), "issuer name is not the CA's subject")
-        this_update, next_update = values.time(fields.take()), values.time(fields.take())
-        _require(this_update < next_update, "nextUpdate is not after thisUpdate")
+        this_update = values.time(fields.take())
+        next_update = fields.optional(tags.UTC_TIME, tags.GENERALIZED_TIME)
+        _require(
+            next_update is not None and this_update < values.time(next_update),
+            "nextUpdate is missing or not after thisUpdate",
+        )
+        listed = fields.optional(tags.SEQUENCE)
+        _require(
+            listed is None or len(listed.encoded) > listed.header, "an empty list of entries is left out"
+        )
+        self._crl_extensions(parse_extensions(fields.take(tags.context(0)).only_child()))
+        fields.finish()
+
+    def _crl_extensions(self, extensions: Mapping[str, tuple[bool, bytes]]) -> None:
+        key_id = (self.issuer.subject_key_identifier if self.issuer else None) or b""
+        identifier = extensions.get(oids.AUTHORITY_KEY_IDENTIFIER)
+        expected = authority_key_identifier(key_id).value
+        _require(identifier == (False, expected), "authority key identifier is not the CA's key")
+        _require(oids.CRL_NUMBER in extensions, "CRL number missing")
+        _known_critical(extensions, _KNOWN_CRITICAL_IN_CRL)
 
     def _request(self, fields: Fields) -> None:
         """RFC 2986 4.1: a CA asks only for itself."""
         _require(fields.take().encoded == self._subject(), "subject is not the CA's")
+        _require(fields.take().encoded == (self.issuer.spki if self.issuer else b""), "key is not the CA's")
+        fields.optional(tags.context(0))
+        fields.finish()
 
     def _subject(self) -> bytes:
         return self.issuer.subject.encoded if self.issuer else b""
@@ -112,43 +135,6 @@ class Linter:
         if self.issuer or identifier:
             expected = authority_key_identifier(issuer.subject_key_identifier or b"").value
             _require(identifier == (False, expected), "authority key identifier is not the CA's key")
-
-    def _crl(self, data: bytes) -> None:
-        """RFC 5280 5.1.2. What a CRL lists is the publisher's to verify; whose it is and until when, ours."""
-        _require(self.issuer is not None, "a CRL before there is a CA certificate")
-        fields = Fields(read_der(data))
-        fields.take(tags.INTEGER)
-        _require(fields.take().encoded == self.algorithm, "signature algorithm is not the key's")
-        name = self.issuer.subject.encoded if self.issuer else b""
-        _require(fields.take().encoded == name, "the CRL's issuer is not the CA's subject")
-        this_update, next_update = fields.take(), fields.optional(tags.UTC_TIME, tags.GENERALIZED_TIME)
-        begins, ends = values.time(this_update), values.time(next_update) if next_update else None
-        _require(ends is not None, "the CRL has no nextUpdate")
-        _require(ends is None or begins < ends, "the CRL's validity is empty")
-        listed = fields.optional(tags.SEQUENCE)
-        _require(listed is None or len(listed.encoded) > 2, "the CRL's list is there but empty")
-        self._crl_extensions(parse_extensions(fields.take(tags.context(0)).only_child()))
-        fields.finish()
-
-    def _crl_extensions(self, extensions: Mapping[str, tuple[bool, bytes]]) -> None:
-        key_id = (self.issuer.subject_key_identifier if self.issuer else None) or b""
-        _require(
-            extensions.get(oids.AUTHORITY_KEY_IDENTIFIER) == (False, authority_key_identifier(key_id).value),
-            "the CRL's authority key identifier is not the CA's key",
-        )
-        _require(oids.CRL_NUMBER in extensions, "the CRL has no number")
-        _known_critical(extensions, _KNOWN_CRITICAL_IN_CRL)
-
-    def _request(self, data: bytes) -> None:
-        """RFC 2986 4.1. A CA asks for a certificate for its own key and for no other."""
-        fields = Fields(read_der(data))
-        fields.take(tags.INTEGER)
-        fields.take(tags.SEQUENCE)
-        spki = fields.take(tags.SEQUENCE).encoded
-        fields.optional(tags.context(0))
-        fields.finish()
-        own = self.issuer.spki if self.issuer else spki
-        _require(spki == own, "the request is for another key than the CA's own")
 
 
 def _key(certificate: TBSCertificate) -> None:

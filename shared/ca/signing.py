@@ -10,11 +10,13 @@ from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric import utils as asymmetric_utils
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from shared.ca.lint import Linter
 from shared.errors import IssuanceFault
 from shared.keys.ports import SigningKey
+from shared.keys.signatures import parse_scheme
 
 Buffer = bytes | bytearray | memoryview
 
@@ -28,6 +30,17 @@ def linting_key(key: SigningKey, linter: Linter) -> SigningKey:
 
 class _Sealed:
     """What a wrapped key never does."""
+
+    _linter: Linter
+
+    def _lint(self, data: bytes, digest: object) -> None:
+        """Raises IssuanceFault unless `data` may be signed, over the one digest that the CA's algorithm names."""
+        if not isinstance(digest, HashAlgorithm):
+            raise IssuanceFault("a CA key signs what it has read, not a digest")
+        named = parse_scheme(self._linter.algorithm).digest
+        if named is None or named.name != digest.name:
+            raise IssuanceFault(f"the CA's signature algorithm is not with {digest.name}")
+        self._linter.lint(data)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise IssuanceFault("a CA key signs; it is neither exported, copied nor used to decrypt")
@@ -54,9 +67,9 @@ class LintingRSAKey(_Sealed, rsa.RSAPrivateKey):
         padding: padding.AsymmetricPadding,
         algorithm: asymmetric_utils.Prehashed | asymmetric_utils.NoDigestInfo | HashAlgorithm,
     ) -> bytes:
-        if not isinstance(algorithm, HashAlgorithm):
-            raise IssuanceFault("a CA key signs what it has read, not a digest")
-        self._linter.lint(data)
+        if not isinstance(padding, PKCS1v15):
+            raise IssuanceFault("the CA's signature algorithm is PKCS #1 v1.5 and no other")
+        self._lint(data, algorithm)
         return self._key.sign(data, padding, algorithm)
 
     def public_key(self) -> rsa.RSAPublicKey:
@@ -76,9 +89,7 @@ class LintingECKey(_Sealed, ec.EllipticCurvePrivateKey):
         self._key, self._linter = key, linter
 
     def sign(self, data: Buffer, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        if not isinstance(signature_algorithm.algorithm, HashAlgorithm):
-            raise IssuanceFault("a CA key signs what it has read, not a digest")
-        self._linter.lint(bytes(data))
+        self._lint(bytes(data), signature_algorithm.algorithm)
         return self._key.sign(data, signature_algorithm)
 
     def public_key(self) -> ec.EllipticCurvePublicKey:

@@ -90,13 +90,13 @@ class RevocationService:
         raise Conflict(f"certificate {serial} is being changed by others")
 
     def _apply(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
-        # The change row first: a crash between the two leaves a CRL entry the nightly reconciliation removes,
-        # never a revoked certificate that no CRL will list.
+        # The record last: whoever repeats a cut-off revocation finds the record as it was and does all of it again.
+        # The other way round, a revoked certificate could wait for the CRL at half-life.
         change = RevocationChange(record.issuer, record.serial, self.clock(), revocation)
         self.records.note_change(change)
+        self._request_crl(record.issuer)
         stored = self.records.set_revocation(record, revocation)
         log.info("certificate %s is now %s", record.serial, stored.status.value)
-        self._request_crl(record.issuer)
         return stored
 
     def _request_crl(self, issuer: str) -> None:

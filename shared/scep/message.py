@@ -69,7 +69,7 @@ class PKIMessage:
         if transaction_id is None or message_type is None:
             raise MalformedMessage("the message has no transactionID or no messageType")
         text = values.text(transaction_id)
-        if not 0 < len(text) <= _MAX_TRANSACTION_ID or not text.isprintable():
+        if not 0 < len(text) <= _MAX_TRANSACTION_ID or not (text.isascii() and text.isprintable()):
             raise MalformedMessage("the transactionID is empty, too long or not printable")
         nonce = _attribute(signed, oids.SCEP_SENDER_NONCE)
         return cls(

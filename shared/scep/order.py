@@ -62,7 +62,7 @@ def check_order(order: ChallengeOrder, caller: Caller, profile: Profile) -> None
     try:
         subject = Name.from_text(order.subject)
         sans = tuple(san_from_text(text) for text in order.sans)
-        pass
+        caller.check(profile.name, subject, sans)
         profile.check_names(subject, sans)
         _check_owner(order, profile)
         _check_usages(order, profile)

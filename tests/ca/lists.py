@@ -41,10 +41,10 @@ def crl(
     )
 
 
-def request(*, spki: bytes | None = None, more: bytes = b"") -> bytes:
-    """A CertificationRequestInfo for the CA's own key."""
+def request(*, subject: bytes = CA_NAME.encoded, spki: bytes | None = None, more: bytes = b"") -> bytes:
+    """A CertificationRequestInfo for the CA's own name and key."""
     key = spki or public_key_info(keys("ca"))
-    return writer.sequence(writer.integer(0), CA_NAME.encoded, key, writer.context(0, b""), more)
+    return writer.sequence(writer.integer(0), subject, key, writer.context(0, b""), more)
 
 
 def crl_rules() -> Rules:
@@ -53,16 +53,16 @@ def crl_rules() -> Rules:
     other = signature_algorithm(keys("ca"), "sha384")
     return {
         "CRL by another algorithm": (crl(algorithm=other), "signature algorithm is not the key's"),
-        "CRL of somebody else": (crl(issuer=STRANGER.encoded), "CRL's issuer is not the CA's subject"),
-        "CRL without an end": (crl(next_update=None), "no nextUpdate"),
-        "CRL that ends as it begins": (crl(next_update=NOW), "CRL's validity is empty"),
-        "CRL without number": (crl(extensions=(identifier,)), "CRL has no number"),
-        "CRL without AKI": (crl(extensions=(NUMBER,)), "CRL's authority key identifier"),
+        "CRL of somebody else": (crl(issuer=STRANGER.encoded), "issuer name is not the CA's subject"),
+        "CRL without an end": (crl(next_update=None), "nextUpdate is missing"),
+        "CRL that ends as it begins": (crl(next_update=NOW), "not after thisUpdate"),
+        "CRL without number": (crl(extensions=(identifier,)), "CRL number missing"),
+        "CRL without AKI": (crl(extensions=(NUMBER,)), "authority key identifier is not the CA's key"),
         "CRL with another AKI": (
             crl(extensions=(NUMBER, authority_key_identifier(b"x" * 20))),
-            "CRL's authority key identifier",
+            "authority key identifier is not the CA's key",
         ),
-        "CRL with an empty list": (crl(entries=writer.sequence()), "CRL's list is there but empty"),
+        "CRL with an empty list": (crl(entries=writer.sequence()), "an empty list of entries"),
         "CRL with an unknown critical extension": (
             crl(extensions=(identifier, NUMBER, Extension("1.2.3.4", True, b"\x05\x00"))),
             "has no rule here",
@@ -73,9 +73,10 @@ def crl_rules() -> Rules:
 def request_rules() -> Rules:
     """Each a request with one fault, and the finding that names it."""
     return {
+        "request for another name": (request(subject=STRANGER.encoded), "subject is not the CA's"),
         "request for another key": (
             request(spki=public_key_info(keys("other"))),
-            "the request is for another key than the CA's own",
+            "key is not the CA's",
         ),
         "request with more in it": (request(more=writer.null()), "more fields"),
     }

@@ -24,7 +24,7 @@ from shared.x509.extensions import (
 )
 from shared.x509.general_names import GeneralName
 from tests.ca.drafts import CA_NAME, Draft, ca_certificate, good_draft, keys
-from tests.ca.lists import crl_rules, request_rules
+from tests.ca.lists import crl, crl_rules, request, request_rules
 from tests.scep.authority import DAY, NOW
 
 EMPTY = writer.sequence()
@@ -84,14 +84,17 @@ CERTIFICATE_RULES = {
     "small RSA exponent": (GOOD.for_key(spki(rsa.generate_private_key(3, 2048))), "RSA exponent"),
     "unknown curve": (GOOD.for_key(spki(ec.generate_private_key(ec.SECP256K1()))), "curve is not"),
     "Edwards key": (GOOD.for_key(spki(ed25519.Ed25519PrivateKey.generate())), "a kind that is not accepted"),
-    "unknown critical extension": (with_extension(Extension("1.2.3.4", True, b"\x05\x00")), "has no rule here"),
+    "unknown critical extension": (
+        with_extension(Extension("1.2.3.4", True, b"\x05\x00")),
+        "has no rule here",
+    ),
     "no basic constraints": (without(oids.BASIC_CONSTRAINTS), "basic constraints missing"),
     "basic constraints not critical": (turned(oids.BASIC_CONSTRAINTS), "basic constraints missing"),
     "no key usage": (without(oids.KEY_USAGE), "key usage missing"),
     "key usage not critical": (turned(oids.KEY_USAGE), "key usage missing"),
     "key usage unreadable": (
         with_extension(Extension(oids.KEY_USAGE, True, b"\x30\x00")),
-        "cannot be read",
+        "tag 0x30 where",
     ),
     "device that signs certificates": (with_extension(key_usage(["keyCertSign"])), "key usage does not fit"),
     "device that signs CRLs": (with_extension(key_usage(["cRLSign"])), "key usage does not fit"),
@@ -151,8 +154,13 @@ def test_the_table_violates_every_rule_there_is() -> None:
         (with_extension(Extension("1.2.3.4", False, b"\x05\x00")), Signable.CERTIFICATE),
     ],
 )
-def test_what_keeps_the_rules_passes(draft: Draft, kind: Signable) -> None:
+def test_a_certificate_that_keeps_the_rules_passes(draft: Draft, kind: Signable) -> None:
     assert linter().lint(draft.tbs()) is kind
+
+
+def test_a_crl_and_a_request_that_keep_the_rules_pass() -> None:
+    assert linter().lint(crl()) is Signable.CRL
+    assert linter().lint(request()) is Signable.REQUEST
 
 
 @pytest.mark.parametrize("ca", [False, True])
@@ -192,6 +200,8 @@ def test_a_root_is_held_against_itself() -> None:
     with pytest.raises(IssuanceFault, match="issuer name"):
         root.lint(draft.but(subject=GOOD.subject).tbs())
     with pytest.raises(IssuanceFault, match="authority key identifier"):
-        root.lint(draft.but(extensions={oids.AUTHORITY_KEY_IDENTIFIER: authority_key_identifier(b"x" * 20)}).tbs())
+        root.lint(
+            draft.but(extensions={oids.AUTHORITY_KEY_IDENTIFIER: authority_key_identifier(b"x" * 20)}).tbs()
+        )
     with pytest.raises(IssuanceFault, match="does not sign a end-entity"):
         root.lint(with_extension(basic_constraints(False)).tbs())

@@ -15,7 +15,7 @@ from shared.cms.signing import parse_degenerate
 from shared.errors import MalformedMessage, RequestError
 from shared.keys.ports import DecryptionKey
 from tests.cms import vectors
-from tests.cms.mutation import mutate
+from tests.cms.mutation import mutate, rearrange
 
 QUICK = 1_500
 LONG = 1_500_000
@@ -51,7 +51,7 @@ def _damage_signed(sent: bytes, random: Random, rounds: int) -> None:
     original = SignedMessage.parse(sent)
     key = vectors.public_key(original.signer_certificate)
     for _ in range(rounds):
-        damaged = mutate(sent, random)
+        damaged = random.choice((mutate, rearrange))(sent, random)
         try:
             parse_degenerate(damaged)
             message = SignedMessage.parse(damaged)
@@ -66,8 +66,9 @@ def _damage_envelope(
 ) -> None:
     assert original.content is not None
     for _ in range(rounds):
+        damaged = random.choice((mutate, rearrange))(original.content, random)
         try:
-            envelope = EnvelopedMessage.parse(mutate(original.content, random))
+            envelope = EnvelopedMessage.parse(damaged)
             opened, index = envelope.open([recipient], allow_legacy=True)
         except RequestError:
             continue

@@ -129,14 +129,14 @@ def test_meaning_decides_only_where_one_certificate_fits() -> None:
 
 
 def test_values_that_are_no_text_are_compared_as_they_are() -> None:
-    def name(value: bytes) -> bytes:
-        return writer.sequence(writer.set_of([writer.sequence(writer.oid(oids.UNIQUE_IDENTIFIER), value)]))
+    def name(text: str, octets: bytes) -> bytes:
+        bits = writer.sequence(writer.oid(oids.UNIQUE_IDENTIFIER), writer.bit_string(octets))
+        common_name = writer.sequence(writer.oid(oids.COMMON_NAME), writer.utf8_string(text))
+        return writer.sequence(writer.set_of([bits, common_name]))
 
-    certificates = [_certificate(name(writer.bit_string(octets)), 7) for octets in (b"a", b"b")]
-    # not in DER, so the bytes differ
-    sent = name(writer.bit_string(b"b")).replace(b"\x30", b"\x30\x81", 1)
-    sent = sent[:2] + sent[2:]
-    assert CertificateReference(sent, 7).find(certificates) == 1
+    certificates = [_certificate(name("root", octets), 7) for octets in (b"a", b"b")]
+    assert CertificateReference(name("ROOT", b"b"), 7).find(certificates) == 1
+    assert CertificateReference(name("ROOT", b"c"), 7).find(certificates) is None
 
 
 @pytest.mark.parametrize(

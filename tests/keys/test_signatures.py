@@ -153,7 +153,10 @@ SHA256 = digests.by_name("sha256").identifier
         (writer.sequence(writer.oid("1.2.3")), AlgorithmRefused),
         (writer.sequence(writer.oid(oids.SHA256_WITH_RSA), writer.integer(1)), MalformedMessage),
         (writer.sequence(writer.oid(oids.SHA256_WITH_RSA), writer.null(), writer.null()), MalformedMessage),
-        (writer.sequence(writer.oid(oids.SHA256_WITH_RSA), writer.octet_string(bytes(500))), MalformedMessage),
+        (
+            writer.sequence(writer.oid(oids.SHA256_WITH_RSA), writer.octet_string(bytes(500))),
+            MalformedMessage,
+        ),
         (writer.sequence(), MalformedMessage),
         (b"", MalformedMessage),
     ],
