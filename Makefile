@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func test test-fast test-long check format bench lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ run: setup ## the function app on this machine, with Azurite (Ctrl-C stops it)
 
 func: setup ## the same app under Azure Functions Core Tools, where `func` is installed
 	@$(BIN)/python -m local.core_tools
+
+func-enrol: setup ## one enrolment under Core Tools, as CI on GitHub runs it
+	@$(BIN)/python -m local.core_tools $(BIN)/python -m tests.infra.enrol_once
 
 test: setup ## every test but the long drills
 	@$(BIN)/python -m pytest -q -m "not long"

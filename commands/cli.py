@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from rich.markup import escape
 
 from commands import ca, cert, challenge, crl, demo, profile, scep
 from commands.session import console
@@ -32,5 +33,6 @@ def main() -> None:
     try:
         cli()
     except (PKIError, SettingsError, PolicyFileError) as error:
-        console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        text = escape(str(error))  # it may hold a pattern such as [a-z], which is no markup
+        console(stderr=True).print(f"[bold red]error:[/] {text}", highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from commands.session import Json, console, show
 from shared.policy.profiles import Profiles
@@ -25,7 +26,7 @@ def check(
     profiles = Profiles.load(file)
     warnings = profiles.warnings()
     for warning in warnings:
-        console().print(f"[yellow]warning:[/] {warning}", highlight=False)
+        console().print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     console().print(f"{file}: {len(profiles.profiles)} profiles, {len(warnings)} warnings")
     if strict and warnings:
         raise typer.Exit(1)

@@ -19,7 +19,14 @@ _REFUSED = "Not authorised for the management API."
 def authorise(req: func.HttpRequest) -> str:
     """The caller's name for the record. Raises ChallengeRejected (403)."""
     app = application()
-    return _entra_principal(req) if app.in_azure else _local_key(req, app)
+    require_tls(req, app)
+    return _entra_principal(req, app) if app.in_azure else _local_key(req, app)
+
+
+def require_tls(req: func.HttpRequest, app: Application) -> None:
+    """In Azure, secrets are taken over https only; http is open for the CRL and SCEP. Raises ChallengeRejected."""
+    if app.in_azure and req.headers.get("x-forwarded-proto", "").lower() != "https":
+        raise ChallengeRejected("a secret came over plain http", public="Use https for this address.")
 
 
 def _local_key(req: func.HttpRequest, app: Application) -> str:
@@ -32,8 +39,10 @@ def _local_key(req: func.HttpRequest, app: Application) -> str:
     return "local administrator"
 
 
-def _entra_principal(req: func.HttpRequest) -> str:
-    """App Service authentication sets this header and strips it from what strangers send."""
+def _entra_principal(req: func.HttpRequest, app: Application) -> str:
+    """App Service authentication sets this header and strips it from what strangers send; only while it is on."""
+    if app.environment.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+        raise ChallengeRejected("App Service authentication is off, so nobody may manage", public=_REFUSED)
     header = req.headers.get("x-ms-client-principal", "")
     try:
         principal = json.loads(base64.b64decode(header, validate=True))

@@ -64,21 +64,17 @@ def load(folder: Path) -> dict[str, Function]:
     """Import `folder`/function_app.py and index its functions by name. Raises AppRefused."""
     sys.path.insert(0, str(folder.absolute()))
     try:
+        module = importlib.import_module("function_app")
+        apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
+        if len(apps) != 1:
+            raise AppRefused(f"function_app.py must have one FunctionApp, not {len(apps)}.")  # noqa: TRY301
         # Only once: a second get_functions() refuses every name as taken.
-        return {f.name: f for f in map(Function.index, _application().get_functions())}
+        return {f.name: f for f in map(Function.index, apps[0].get_functions())}
     except AppRefused:
         raise
     except Exception as error:
         log.exception("function_app.py")
         raise AppRefused(f"function_app.py cannot be loaded: {type(error).__name__}: {error}") from error
-
-
-def _application() -> func.FunctionApp:
-    module = importlib.import_module("function_app")
-    apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
-    if len(apps) != 1:
-        raise AppRefused(f"function_app.py must have one FunctionApp at its top level, not {len(apps)}.")
-    return apps[0]
 
 
 class Worker:
@@ -89,12 +85,13 @@ class Worker:
         count = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
         threads = int(count) if count.isdecimal() and int(count) else None
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=THREADS)
-        self._send, self._tasks = send, set[asyncio.Task[None]]()
+        self._send, self._tasks = send, set[asyncio.Task[Any]]()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin work that a stopping host waits for."""
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Begin work that a stopping host waits for; what it raises is in the log."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         task.add_done_callback(self._tasks.discard)
         return task
 
@@ -105,10 +102,6 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def attempt(self, function: Function, data: Datum, metadata: Metadata | None = None) -> None:
-        """Run `function`; that it failed is in the log."""
-        await asyncio.gather(self.invoke(function, data, metadata), return_exceptions=True)
 
     async def invoke(self, function: Function, data: Datum, metadata: Metadata | None = None) -> Datum | None:
         """Run `function` once and return its HTTP answer, if any. Raises what the function raises."""

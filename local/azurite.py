@@ -31,12 +31,12 @@ Ports = tuple[int, int, int]
 class Azurite:
     """A running Azurite: blob, queue and table service on 127.0.0.1; a context manager that stops it."""
 
-    def __init__(self, command: list[str], *, outlives_parent: bool) -> None:
+    def __init__(self, command: list[str], outlives: bool) -> None:
         # A pipe would fill and block Azurite; stop() closes this file.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL if outlives_parent else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if outlives else subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle: we stop first, then Azurite
@@ -60,7 +60,6 @@ class Azurite:
         in_memory: bool = True,
         folder: Path | None = None,
         ports: Ports | None = None,
-        *,
         outlives: bool = False,
     ) -> Self:
         """Start Azurite and wait until its three services (blob, queue, table) listen.
@@ -72,16 +71,17 @@ class Azurite:
         if in_memory == (folder is not None):
             raise ValueError("Azurite keeps its data either in memory or in a folder")
         if node is None:
-            raise NodeMissing(
-                "Node.js is needed for Azurite, the local storage, and no `node` is on the PATH."
-            )
+            raise NodeMissing("Node.js is needed for Azurite, the local storage: no `node` is on the PATH.")
         if not package.is_file():
             raise AzuriteMissing("Azurite, the local storage, is not installed: run `make setup`.")
         script = PACKAGE / json.loads(package.read_text(encoding="utf-8"))["bin"]["azurite"]
         guard = [] if outlives else ["--import", f"data:text/javascript,{GUARD}"]
         where = ["--location", str(folder.absolute())] if folder else ["--inMemoryPersistence"]
-        command = [node, *guard, str(script), *where, *_arguments(ports or (0, 0, 0))]
-        return cls(command, outlives_parent=outlives)
+        services = zip(("blob", "queue", "table"), ports or (0, 0, 0), strict=True)
+        listen = [f"--{name}{what}" for name, port in services for what in ("Host=127.0.0.1", f"Port={port}")]
+        # Without --skipApiVersionCheck it refuses newer SDKs; without --disableTelemetry it reports home.
+        flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", *where, *listen]
+        return cls([node, *guard, str(script), *flags], outlives)
 
     @property
     def running(self) -> bool:
@@ -123,11 +123,3 @@ class Azurite:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def _arguments(ports: Ports) -> list[str]:
-    # Without --skipApiVersionCheck it refuses newer storage SDKs; without --disableTelemetry it reports home.
-    arguments = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-    for service, port in zip(("blob", "queue", "table"), ports, strict=True):
-        arguments += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
-    return arguments

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -21,7 +22,7 @@ from typer import BadParameter, Option
 from local.app import Function, Worker, load
 from local.azurite import Azurite
 from local.failures import AzuriteDied, PortTaken
-from local.queues import Listener, body_datum, create, send
+from local.queues import Listener, create, send
 from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read, use_storage
 from local.timers import Timer
 from local.web import Front
@@ -65,13 +66,12 @@ async def serve(options: Options, stop: asyncio.Event, ready: Ready) -> None:
         keys = tuple(os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS)
         front = Front(functions, worker, keys, partial(_demand, worker, timers))
         runner = front.runner(config, options.max_request_line, options.grace_seconds)
-        await runner.setup()
-        stack.push_async_callback(_finish, runner, worker, options.grace_seconds)
+        tasks: list[asyncio.Task[None]] = []
+        stack.push_async_callback(_take_down, tasks, runner, worker, options.grace_seconds)
         url = await _listen(runner, port)
         loops = [Listener(f, worker, config, options.lease_seconds).poll() for f in fed]
         loops += [] if options.no_timers else [timer.follow() for timer in timers.values()]
-        tasks = [asyncio.create_task(loop) for loop in loops]
-        stack.push_async_callback(_cancel, tasks)
+        tasks += [asyncio.create_task(loop) for loop in loops]
         if options.ready_file:
             _announce(options.ready_file, url, keys)
             stack.callback(options.ready_file.unlink, missing_ok=True)
@@ -107,13 +107,13 @@ def _demand(worker: Worker, timers: Mapping[str, Timer], function: Function, giv
     if timer := timers.get(function.name):
         worker.start(timer.run(datetime.now(UTC)))
         return
-    event = function.kind == "eventGridTrigger"
-    data = Datum(given or "{}", "json") if event else body_datum((given or "").encode())
     metadata = {"Id": Datum(str(uuid.uuid4()), "string"), "DequeueCount": Datum("1", "json")}
-    worker.start(worker.attempt(function, data, metadata))
+    kind = "json" if function.kind == "eventGridTrigger" else "string"
+    worker.start(worker.invoke(function, Datum(given or "", kind), metadata))
 
 
 async def _listen(runner: web.AppRunner, port: int) -> str:
+    await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
     except OSError as error:
@@ -121,22 +121,19 @@ async def _listen(runner: web.AppRunner, port: int) -> str:
     return "http://{}:{}".format(*runner.addresses[0][:2])
 
 
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+async def _take_down(
+    tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: Worker, grace: float
+) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _finish(runner: web.AppRunner, worker: Worker, grace: float) -> None:
-    await asyncio.gather(runner.cleanup(), worker.close(grace))
+    await asyncio.gather(runner.cleanup(), worker.close(grace), *tasks, return_exceptions=True)
 
 
 def _announce(path: Path, url: str, keys: tuple[str, ...]) -> None:
     storage = os.environ[STORAGE]
     blob = re.search(r"BlobEndpoint=([^;]+)", storage)
     ready = {"url": url, "pid": os.getpid(), "storage": storage, "blob_url": blob[1] if blob else ""}
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    part.touch(0o600)
-    part.write_text(json.dumps({**ready, "function_key": keys[0], "master_key": keys[1]}), encoding="utf-8")
-    part.replace(path)
+    ready |= {"function_key": keys[0], "master_key": keys[1]}
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as part:  # for its owner only
+        json.dump(ready, part)
+    Path(part.name).replace(path)

@@ -22,11 +22,9 @@ POISON = "-poison"
 
 def queue_of(binding: Binding, suffix: str = "") -> QueueClient:
     """The queue that `binding` names. Raises AppRefused."""
-    connection, name = (
-        setting(binding.get("connection") or STORAGE),
-        resolve(str(binding["queueName"])).lower(),
-    )
-    return QueueClient.from_connection_string(connection, name + suffix, retry_total=1, initial_backoff=1)
+    name = resolve(str(binding["queueName"])).lower() + suffix
+    connection = setting(binding.get("connection") or STORAGE)
+    return QueueClient.from_connection_string(connection, name, retry_total=1, initial_backoff=1)
 
 
 async def create(binding: Binding) -> None:
@@ -36,9 +34,7 @@ async def create(binding: Binding) -> None:
             with suppress(ResourceExistsError):
                 await queue.create_queue()
         except AzureError as error:
-            raise StorageUnreachable(
-                f"The queue {queue.queue_name} cannot be made: {error.message}"
-            ) from error
+            raise StorageUnreachable(f"{queue.queue_name} cannot be made: {error.message}") from error
 
 
 async def put(binding: Binding, content: str, suffix: str = "") -> None:
@@ -67,7 +63,7 @@ class Listener:
 
     async def poll(self) -> None:
         """Take messages until cancelled; those in work are then the worker's to finish."""
-        pause, size, working = FIRST_PAUSE, self._config.batch_size, set[asyncio.Task[None]]()
+        pause, size, working = FIRST_PAUSE, self._config.batch_size, set[asyncio.Task[object]]()
         async with queue_of(self._function.trigger) as queue:
             while True:
                 messages: list[QueueMessage] = []
@@ -87,9 +83,15 @@ class Listener:
             self._config.max_dequeue_count,
             self._function.trigger,
         )
+        content: str = message.content
         with _surviving():
             async with queue_of(trigger) as queue:
-                if tries <= most and await self._succeeds(queue, message):
+                try:
+                    body = base64.b64decode(content, validate=True) if self._base64 else content.encode()
+                except ValueError:
+                    log.warning("%s: message %s is not base64", queue.queue_name, message.id)
+                    body, tries = b"", most + 1  # no function can read it, now or later
+                if tries <= most and await self._succeeds(queue, message, body):
                     await queue.delete_message(message)
                 elif tries < most:
                     hidden = int(self._config.visibility_timeout.total_seconds())
@@ -97,15 +99,14 @@ class Listener:
                 elif not queue.queue_name.endswith(
                     POISON
                 ):  # one of those has none itself: its lease just ends
-                    await put(trigger, message.content, POISON)
+                    await put(trigger, content, POISON)
                     await queue.delete_message(message)
 
-    async def _succeeds(self, queue: QueueClient, message: QueueMessage) -> bool:
+    async def _succeeds(self, queue: QueueClient, message: QueueMessage, body: bytes) -> bool:
         renewal = asyncio.create_task(self._renew(queue, message))
         try:
-            await self._worker.invoke(self._function, self._body(message.content), _metadata(message))
-        except Exception as error:  # noqa: BLE001 - what the function raised is in the log
-            log.warning("%s: message %s failed: %s", queue.queue_name, message.id, type(error).__name__)
+            await self._worker.invoke(self._function, Datum(body, "bytes"), _metadata(message))
+        except Exception:  # noqa: BLE001 - the worker has logged it
             return False
         finally:
             renewal.cancel()
@@ -118,9 +119,6 @@ class Listener:
                 renewed = await queue.update_message(message, visibility_timeout=self._lease)
                 message.pop_receipt = renewed.pop_receipt
 
-    def _body(self, content: str) -> Datum:
-        return body_datum(base64.b64decode(content, validate=True) if self._base64 else content.encode())
-
 
 @contextmanager
 def _surviving() -> Iterator[None]:
@@ -128,14 +126,6 @@ def _surviving() -> Iterator[None]:
         yield
     except AzureError as error:  # a lease was lost, or storage is away: the message comes back
         log.warning("%s", error.message)
-
-
-def body_datum(body: bytes) -> Datum:
-    """Text where the bytes are UTF-8, as the extension hands it on."""
-    try:
-        return Datum(body.decode(), "string")
-    except UnicodeDecodeError:
-        return Datum(body, "bytes")
 
 
 def _metadata(message: QueueMessage) -> dict[str, Datum]:

@@ -11,7 +11,7 @@ PARAMETER = re.compile(r"(/?)\{(\*{0,2})(\w+)(?::(alpha|guid|int|long))?(\?)?\}"
 GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 CONSTRAINTS = {
     None: r"[^/]+",
-    "alpha": r"[A-Za-z]+",
+    "alpha": "[A-Za-z]+",
     "guid": GUID,
     "int": r"-?\d{1,10}",
     "long": r"-?\d{1,19}",
@@ -26,24 +26,20 @@ class Routes:
         for function in (f for f in functions if f.kind == "httpTrigger"):
             route = str(function.trigger["route"]).strip("/")
             if route.lower().startswith(("admin", "runtime")) or re.search(r"[{}]", PARAMETER.sub("", route)):
-                raise AppRefused(
-                    f"{function.name}: the route {route!r} is one the host refuses or cannot read."
-                )
+                raise AppRefused(f"{function.name}: the host refuses or cannot read the route {route}.")
             template = f"{prefix}/{route}".strip("/")
             ranks = [_rank(segment) for segment in template.split("/")]
             self._routes.append((ranks, _pattern(template), function.trigger.get("methods"), function))
         self._routes.sort(key=lambda entry: entry[0])
 
-    def find(self, method: str, raw_path: str) -> tuple[Function, dict[str, str]] | None:
-        """The function and its route parameters; None where the real host answers 404 (also: no such method)."""
+    def find(self, method: str, raw_path: str) -> tuple[Function | None, dict[str, str]]:
+        """The function and its route parameters; None is a 404, for a method that is not listed too."""
         # The front end decodes a path before it is routed, all but an encoded slash.
         path = unquote(re.sub("%2[fF]", "%252F", raw_path)).strip("/")
         for _, pattern, methods, function in self._routes:
             if (match := pattern.fullmatch(path)) and (not methods or method in methods):
-                return function, {
-                    name: value for name, value in match.groupdict().items() if value is not None
-                }
-        return None
+                return function, {name: text for name, text in match.groupdict().items() if text is not None}
+        return None, {}
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -58,6 +54,5 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def _rank(segment: str) -> int:
     # ASP.NET's precedence: text, then constrained or mixed with text, then free, then the rest of the path.
-    return (
-        1 if "{" not in segment else 5 if "{*" in segment else 3 if re.fullmatch(r"{\w+\??}", segment) else 2
-    )
+    free = re.fullmatch(r"{\w+\??}", segment)
+    return 1 if "{" not in segment else 5 if "{*" in segment else 3 if free else 2

@@ -13,6 +13,7 @@ from local.failures import AppRefused
 
 DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 STORAGE = "AzureWebJobsStorage"
+TWO_SECONDS = timedelta(seconds=2)
 File = TypeVar("File", bound=BaseModel)
 
 
@@ -33,9 +34,7 @@ class HostConfig(BaseModel, frozen=True):
     new_batch_threshold: int = _at("extensions", "queues", "newBatchThreshold", default=8, ge=0)
     max_dequeue_count: int = _at("extensions", "queues", "maxDequeueCount", default=5, ge=1)
     visibility_timeout: timedelta = _at("extensions", "queues", "visibilityTimeout", default=timedelta(0))
-    max_polling_interval: timedelta = _at(
-        "extensions", "queues", "maxPollingInterval", default=timedelta(seconds=2)
-    )
+    max_polling_interval: timedelta = _at("extensions", "queues", "maxPollingInterval", default=TWO_SECONDS)
     encoding: Literal["base64", "none"] = _at("extensions", "queues", "messageEncoding", default="base64")
 
 
@@ -54,11 +53,8 @@ def read(path: Path, kind: type[File]) -> File:
     except OSError as error:
         raise AppRefused(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        # Without the value, which may be a secret.
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-        )
-        raise AppRefused(f"{path.name}: {faults}") from None
+        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise AppRefused(f"{path.name}: {'; '.join(faults)}") from None  # its input may be a secret
 
 
 def use_storage(connection: str, environment: MutableMapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from azure.functions.meta import Datum
@@ -47,18 +48,15 @@ class Timer:
             await asyncio.shield(self._worker.start(self.run(due)))
 
     async def run(self, due: datetime) -> None:
-        """Run once; waits for a run that is going on. A failure is in the log, and the schedule goes on."""
+        """Run once, after a run that is going on."""
         async with self._lock:
-            now = datetime.now(UTC)
-            data = timer_info(
-                self._last, next_run(self._schedule, now), past_due=(now - due).total_seconds() > 1
-            )
+            now, last = datetime.now(UTC), self._last.isoformat()
+            following = next_run(self._schedule, now).isoformat()
+            info = {
+                "Schedule": {"AdjustForDST": True},
+                "ScheduleStatus": {"Last": last, "LastUpdated": last, "Next": following},
+                "IsPastDue": (now - due).total_seconds() > 1,
+            }
             self._last = now
-            await self._worker.attempt(self._function, data)
-
-
-def timer_info(last: datetime, following: datetime, *, past_due: bool) -> Datum:
-    """The JSON that a timer function is given."""
-    status = {"Last": last.isoformat(), "LastUpdated": last.isoformat(), "Next": following.isoformat()}
-    info = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": past_due}
-    return Datum(json.dumps(info), "json")
+            with suppress(Exception):  # it is in the log, and the schedule goes on
+                await self._worker.invoke(self._function, Datum(json.dumps(info), "json"))

@@ -18,6 +18,8 @@ from local.settings import HostConfig
 
 BODY_LIMIT = 104_857_600
 HEADER_LIMIT = 32_768
+IDENTITY = "x-ms-client-principal"
+NO_HOME_PAGE = "AzureWebJobsDisableHomepage"
 Demand = Callable[[Function, str | None], None]
 
 
@@ -35,32 +37,29 @@ class Front:
         self._routes = Routes(config.route_prefix, self._functions.values())
         self._line_limit, self._most_outstanding, self._outstanding = line_limit, config.max_outstanding, 0
         self._slots = asyncio.Semaphore(config.max_concurrent if config.max_concurrent > 0 else 1 << 31)
-        application = web.Application(
-            client_max_size=1 << 62
-        )  # this limit and the next: ours is checked first
+        # The server's own limits lie above the real host's, which _oversize applies.
+        application = web.Application(client_max_size=1 << 62)
         application.router.add_route("*", "/{path:.*}", self._serve)
-        sizes = {"max_line_size": line_limit + (1 << 20), "max_field_size": HEADER_LIMIT}
-        return web.AppRunner(
-            application, access_log=None, auto_decompress=False, shutdown_timeout=grace, **sizes
-        )
+        limits: dict[str, Any] = {"max_line_size": line_limit + (1 << 20), "max_field_size": HEADER_LIMIT}
+        limits |= {"auto_decompress": False, "access_log": None, "shutdown_timeout": grace}
+        return web.AppRunner(application, **limits)
 
     async def _serve(self, request: web.Request) -> web.Response:
         path, _, query_string = request.raw_path.partition("?")
         query = {
             name: ",".join(values) for name, values in parse_qs(query_string).items()
-        }  # drops empty values
+        }  # empty ones vanish
         key = request.headers.get("x-functions-key") or query.get("code", "")
         if refused := self._oversize(request):
             return web.Response(status=refused)
         if path.startswith("/admin/functions/"):
-            return await self._manage(request, path.rsplit("/", 1)[1], key, self._on_demand)
+            return await self._manage(request, path.rsplit("/", 1)[1], key, webhook=False)
         if path.lower() == "/runtime/webhooks/eventgrid":
-            return await self._manage(request, query.get("functionName", ""), key, self._event_grid)
-        found = self._routes.find(request.method, path)
-        if found is None:
-            home = path == "/" and os.environ.get("AzureWebJobsDisableHomepage", "").lower() != "true"
+            return await self._manage(request, query.get("functionName", ""), key, webhook=True)
+        function, route = self._routes.find(request.method, path)
+        if function is None:
+            home = path == "/" and os.environ.get(NO_HOME_PAGE, "").lower() != "true"
             return web.Response(text="The function app is running.") if home else web.Response(status=404)
-        function, route = found
         if not self._opens(function.trigger.get("authLevel", "FUNCTION"), key):
             return web.Response(status=401)
         if 0 <= self._most_outstanding <= self._outstanding:
@@ -76,7 +75,7 @@ class Front:
 
     def _opens(self, level: str, offered: str) -> bool:
         keys = {"ANONYMOUS": (offered,), "FUNCTION": self._keys}.get(level, self._keys[1:])
-        return any([hmac.compare_digest(offered.encode(), key.encode()) for key in keys])
+        return any(hmac.compare_digest(offered.encode(), key.encode()) for key in keys)
 
     def _oversize(self, request: web.Request) -> int | None:
         if len(f"{request.method} {request.raw_path} HTTP/1.1") > self._line_limit:
@@ -86,29 +85,26 @@ class Front:
         limit = int(os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", BODY_LIMIT))
         return 413 if (request.content_length or 0) > limit else None
 
-    async def _manage(self, request: web.Request, name: str, key: str, then: Any) -> web.Response:  # noqa: ANN401
+    async def _manage(self, request: web.Request, name: str, key: str, *, webhook: bool) -> web.Response:
+        """Event Grid's webhook, or a run on demand through the admin API; both want the master key."""
         function = self._functions.get(name)
         if not self._opens("ADMIN", key):
             return web.Response(status=401)
-        if function is None or function.kind == "httpTrigger" or request.method != "POST":
+        kinds = ("eventGridTrigger",) if webhook else ("queueTrigger", "timerTrigger", "eventGridTrigger")
+        if function is None or function.kind not in kinds or request.method != "POST":
             return web.Response(status=404)
         try:
-            return await then(function, json.loads(await request.read() or b"{}"), request.headers)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            return web.Response(status=400, text=f"The body is not what is expected here: {error!r}")
-
-    async def _on_demand(self, function: Function, body: Any, _: Mapping[str, str]) -> web.Response:  # noqa: ANN401
-        given = body.get("input")
-        self._demand(function, given if isinstance(given, str | None) else json.dumps(given))
-        return web.Response(status=202)
-
-    async def _event_grid(self, function: Function, body: Any, headers: Mapping[str, str]) -> web.Response:  # noqa: ANN401
-        if function.kind != "eventGridTrigger":
-            return web.Response(status=404)
-        events = body if isinstance(body, list) else [body]
-        if headers.get("aeg-event-type") == "SubscriptionValidation":
-            return web.json_response({"validationResponse": events[0]["data"]["validationCode"]})
-        runs = [self._worker.invoke(function, Datum(json.dumps(event), "json")) for event in events]
+            body = json.loads(await request.read() or b"{}")
+            if webhook and request.headers.get("aeg-event-type") == "SubscriptionValidation":
+                return web.json_response({"validationResponse": body[0]["data"]["validationCode"]})
+            given = None if webhook else body.get("input")
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return web.Response(status=400)
+        if not webhook:
+            self._demand(function, given if isinstance(given, str | None) else json.dumps(given))
+            return web.Response(status=202)
+        events = [Datum(json.dumps(event), "json") for event in (body if isinstance(body, list) else [body])]
+        runs = [self._worker.invoke(function, event) for event in events]
         results = await asyncio.gather(*runs, return_exceptions=True)
         return web.Response(status=500 if any(isinstance(r, Exception) for r in results) else 202)
 
@@ -116,9 +112,7 @@ class Front:
 async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[str, str]) -> Datum:
     headers: dict[str, str] = {}
     for name, value in ((name.lower(), value) for name, value in request.headers.items()):
-        if not name.startswith(
-            "x-ms-client-principal"
-        ):  # only Azure's own front end may say who is signed in
+        if not name.startswith(IDENTITY):  # only Azure's own front end may say who is signed in
             headers[name] = f"{headers[name]},{value}" if name in headers else value
     # The real host hands on a body only if its length was announced: a chunked one arrives empty.
     body = await request.read() if request.content_length else b""

@@ -14,6 +14,8 @@ param managementClientId string
 param maximumInstanceCount int
 param callsPerInstance int
 
+var secrets = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets'
+
 // Names are those of shared/config.py, or Azure's own; tests/infra knows both.
 var settings = {
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
@@ -27,12 +29,12 @@ var settings = {
   PYTHON_THREADPOOL_THREAD_COUNT: string(callsPerInstance)
   SCEPTER_PUBLIC_URL: publicUrl
   SCEPTER_DEFAULT_PROFILE: defaultProfile
-  SCEPTER_CHALLENGE_KEYS: '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/challenge-keys/)'
+  SCEPTER_CHALLENGE_KEYS: '@Microsoft.KeyVault(SecretUri=${secrets}/challenge-keys/)'
 }
 var callerSettings = toObject(
   callers,
   caller => 'SCEPTER_CALLER_SECRETS__${toUpper(replace(caller, '-', '_'))}',
-  caller => '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/caller-${caller}/)'
+  caller => '@Microsoft.KeyVault(SecretUri=${secrets}/caller-${caller}/)'
 )
 var entra = {
   azureActiveDirectory: {
@@ -51,10 +53,6 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
 
 resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
   name: storageName
-}
-
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
-  name: vaultName
 }
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {

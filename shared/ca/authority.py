@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.ca.issuer import Issuer
-from shared.errors import ChallengeRejected, Conflict
+from shared.errors import ChallengeRejected, Conflict, IssuanceFault
 from shared.store.ports import CertificateRecord, CertificateStore, Claim, Status
 from shared.x509.certificate import Certificate, CertificateTemplate, parse_tbs
+from shared.x509.names import Name
 from shared.x509.serial import make_serial
 
 REPEAT_WINDOW = timedelta(hours=24)
@@ -37,14 +38,18 @@ class Order:
     predecessor: str = ""
     challenge_minted_at: datetime | None = None
 
-    def owners(self, subject: bytes) -> tuple[str, ...]:
-        """The owners to index under: the device, the user, or the subject when neither is known."""
+    def owners(self, subject: Name) -> tuple[str, ...]:
+        """The owners to index under: the device, the user, or the subject when neither is known.
+
+        The subject by its meaning: spelt in other string types it is the same owner, so that one identity cannot
+        be claimed twice.
+        """
         owners = []
         if self.device:
             owners.append(f"device:{self.device.lower()}")
         if self.user:
             owners.append(f"user:{self.user.lower()}")
-        return tuple(owners) or (f"subject:{hashlib.sha256(subject).hexdigest()[:32]}",)
+        return tuple(owners) or (f"subject:{_digest_of_meaning(subject)}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +84,17 @@ class CertificateAuthority:
             return self._repeat(claim, order, now)
         return self._complete(claim, order, now)
 
-    def find_repeat(self, order: Order, *, subject: bytes, key_hash: str, now: datetime) -> Issued | None:
+    def find_repeat(self, order: Order, *, subject: Name, key_hash: str, now: datetime) -> Issued | None:
         """What this order got before, by one point read, or None if it never was served."""
         claim = self._store.find_claim(order.owners(subject)[0], order.identity)
         return None if claim is None else self._resume(claim, key_hash, order, now)
 
     def _compose_claim(self, template: CertificateTemplate, order: Order, now: datetime) -> Claim:
+        if now >= self.issuer.certificate.not_after:
+            raise IssuanceFault("the CA certificate has ended; its successor has to issue")
         serial = make_serial(self.issuer.bound(template.not_after), self._random)
         return Claim(
-            owner=order.owners(template.subject.encoded)[0],
+            owner=order.owners(template.subject)[0],
             identity=order.identity,
             issuer=self.issuer.id,
             serial=serial,
@@ -117,7 +124,7 @@ class CertificateAuthority:
 
     def _complete(self, claim: Claim, order: Order, now: datetime) -> Issued:
         certificate = self.issuer.sign(claim.tbs)
-        for owner in order.owners(certificate.subject.encoded)[1:]:
+        for owner in order.owners(certificate.subject)[1:]:
             self._store.link(owner, claim)
         record = record_of(claim, certificate, order, now)
         try:
@@ -128,6 +135,10 @@ class CertificateAuthority:
                 raise
             return _answer_again(winner, now)
         return Issued(certificate, record, repeated=False)
+
+
+def _digest_of_meaning(subject: Name) -> str:
+    return hashlib.sha256(repr(subject.meaning()).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def record_of(claim: Claim, certificate: Certificate, order: Order, now: datetime) -> CertificateRecord:

@@ -59,7 +59,7 @@ def create(
         folder.keep("root", root, key)
     if folder.root_crl() is None:
         root, key = folder.certificate("root"), folder.key("root")
-        (folder.path / "root.crl").write_bytes(hierarchy.root_crl(root, key, now=now, life=ROOT_CRL_LIFE))
+        folder.keep_root_crl(hierarchy.root_crl(root, key, now=now, life=ROOT_CRL_LIFE))
     if not (folder.path / "issuing.pem").exists():
         progress(f"issuing key ({plan.issuing_key})")
         _create_issuing(folder, plan, base_url, now)

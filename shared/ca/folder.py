@@ -52,7 +52,7 @@ class CAFolder:
                 missing_ok=True
             )  # left by a step that was cut off; certifies nothing
         software.write_key(self.path / f"{name}.key", key, self._password)
-        (self.path / f"{name}.pem").write_bytes(to_pem(certificate))
+        _write_whole(self.path / f"{name}.pem", to_pem(certificate))
 
     def issuer(self, base_url: str) -> Issuer:
         """The issuing CA with its chain. Raises KeyUnavailable, IssuanceFault."""
@@ -62,6 +62,10 @@ class CAFolder:
         """The CRL (DER) that the root signed when it was made, or None."""
         path = self.path / "root.crl"
         return path.read_bytes() if path.exists() else None
+
+    def keep_root_crl(self, der: bytes) -> None:
+        """Write the root's CRL."""
+        _write_whole(self.path / "root.crl", der)
 
     def ra_identities(self) -> list[RAIdentity]:
         """Every RA identity in the folder, in the order they were made."""
@@ -77,12 +81,13 @@ class CAFolder:
         )
         serial = make_serial(issuer.bound(template.not_after), secrets.token_bytes)
         certificate = issuer.sign(issuer.compose(template, serial))
-        name = f"ra-{len(self._ra_files()) + 1}"
+        name = f"ra-{max(map(_number, self._ra_files()), default=0) + 1}"
         self.keep(name, certificate, key)
         return self._ra_identity(self.path / f"{name}.pem")
 
     def _ra_files(self) -> list[Path]:
-        return sorted(self.path.glob("ra-*.pem"), key=lambda path: int(path.stem.removeprefix("ra-")))
+        found = self.path.glob("ra-*.pem")
+        return sorted((path for path in found if path.stem.removeprefix("ra-").isdecimal()), key=_number)
 
     def _ra_identity(self, path: Path) -> RAIdentity:
         key = self.key(path.stem)
@@ -90,6 +95,17 @@ class CAFolder:
             raise KeyUnavailable(f"{path}: an RA key must be RSA, SCEP clients seal their requests to it")
         since = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
         return RAIdentity(read_certificate(path), key, since)
+
+
+def _number(ra_file: Path) -> int:
+    return int(ra_file.stem.removeprefix("ra-"))
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Whole or not at all: whoever is cut off leaves no half of a file behind."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def read_certificate(path: Path) -> Certificate:

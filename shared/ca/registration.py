@@ -17,7 +17,6 @@ from shared.errors import KeyUnavailable
 from shared.x509.certificate import Certificate
 
 LIFE = timedelta(days=365)
-SUCCESSOR_AFTER = timedelta(days=182)
 OFFERED_AFTER = timedelta(hours=1)
 _RELOAD_EVERY = timedelta(minutes=1)
 
@@ -65,5 +64,9 @@ class RegistrationAuthority:
 
     def needs_successor(self, now: datetime) -> bool:
         """Whether the newest identity has passed half its life."""
-        alive = self.identities(now)
-        return not alive or now - alive[-1].since > SUCCESSOR_AFTER
+        alive = [identity.certificate for identity in self.identities(now)]
+        if not alive:
+            return True
+        # By the certificate, not by `since`: a folder brought back from a backup has young files.
+        newest = max(alive, key=lambda certificate: certificate.not_after)
+        return now > newest.not_before + (newest.not_after - newest.not_before) / 2

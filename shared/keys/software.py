@@ -9,6 +9,7 @@ import os
 import stat
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -37,6 +38,8 @@ def write_key(path: Path, key: SigningKey, password: str = "") -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())  # a certificate for this key comes next; the key must not be the one to go
 
 
 def read_key(path: Path, password: str = "") -> SigningKey:
@@ -48,7 +51,9 @@ def read_key(path: Path, password: str = "") -> SigningKey:
         key = serialization.load_pem_private_key(path.read_bytes(), password.encode() or None)
     except FileNotFoundError:
         raise KeyUnavailable(f"no key file {path}; run: python manage.py ca init") from None
-    except (ValueError, TypeError):
+    except OSError as error:
+        raise KeyUnavailable(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's own text could quote the file: say only which file and which setting.
         raise KeyUnavailable(f"{path} does not open with the password in SCEPTER_CA_KEY_PASSWORD") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.asn1.pem import pem
 from shared.ca.issuer import Issuer
-from shared.errors import Conflict, IssuanceFault
+from shared.errors import Conflict, IssuanceFault, RequestError
 from shared.store.ports import PublicationStore, PublishedObject, RevocationChange, RevocationStore
 from shared.x509.crl import RevokedEntry, build_crl, parse_crl, verify_crl
 from shared.x509.serial import expiry_day, is_ours
@@ -56,6 +56,12 @@ class CRLPublisher:
         source = self.publications.read(self.name)
         if source is None:
             return None
+        try:
+            return self._read(source)
+        except (RequestError, KeyError, ValueError) as error:
+            raise IssuanceFault(f"{self.name} is not a CRL that we published: {error!r}") from error
+
+    def _read(self, source: PublishedObject) -> PublishedCRL:
         crl = parse_crl(source.data)
         verify_crl(source.data, self.issuer.certificate.public_key)
         return PublishedCRL(
@@ -76,6 +82,7 @@ class CRLPublisher:
         """Publish for a change written before `changed_at`, unless a CRL that read it stands already."""
         current = self.current()
         if current is not None and current.cursor > changed_at:
+            self._put_pem(current.source.data, current.number)  # whoever published may have been cut off before it
             return False
         self.publish()
         return True
@@ -105,6 +112,7 @@ class CRLPublisher:
         )
         self._verify(der, number, len(entries))
         self._put(der, now, current)
+        self._put_pem(der, number)
         log.info("CRL %d of %s: %d entries, %d bytes", number, self.issuer.id, len(entries), len(der))
         return number
 
@@ -136,14 +144,27 @@ class CRLPublisher:
             metadata={"cursor": now.isoformat()},
             replaces=current.source if current else None,
         )
-        # FreeRADIUS and others want PEM; the DER blob above is the truth, this one is its copy.
-        self.publications.put(
-            f"crl/{self.issuer.id}.crl.pem",
-            pem("X509 CRL", der),
-            content_type="application/x-pem-file",
-            max_age=self._max_age(),
-            overwrite=True,
-        )
+
+    def _put_pem(self, der: bytes, number: int) -> None:
+        """FreeRADIUS and others want PEM. The DER blob is the truth, this one its copy, never of an older one."""
+        name = f"{self.name}.pem"
+        for _ in range(_TRIES):
+            stands = self.publications.read(name)
+            if stands is not None and int(stands.metadata.get("number", "0")) >= number:
+                return
+            try:
+                self.publications.put(
+                    name,
+                    pem("X509 CRL", der),
+                    content_type="application/x-pem-file",
+                    max_age=self._max_age(),
+                    metadata={"number": str(number)},
+                    replaces=stands,
+                )
+            except Conflict:
+                continue
+            return
+        raise Conflict("other publishers keep winning")
 
     def _max_age(self) -> int:
         return max(60, int(self.life.total_seconds() / 8))

@@ -55,7 +55,11 @@ class RevocationService:
     def revoke(self, issuer: str, serial: str, reason: str, *, by: str, note: str = "") -> CertificateRecord:
         """Revoke or hold a certificate. Raises UnknownCertificate, PolicyViolation (no such reason), Conflict."""
         if reason not in REASONS:
-            raise PolicyViolation(f"revocation reason {reason!r} is not one of {', '.join(REASONS)}")
+            known = ", ".join(REASONS)
+            raise PolicyViolation(
+                f"revocation reason {reason[:40]!r} is not one of {known}",
+                public=f"The reason has to be one of {known}.",
+            )
         return self._change(issuer, serial, lambda now: Revocation(reason, now, by, note))
 
     def lift(self, issuer: str, serial: str) -> CertificateRecord:
@@ -86,7 +90,7 @@ class RevocationService:
             try:
                 return self._apply(record, revocation)
             except Conflict:
-                continue
+                self._restate(issuer, serial)
         raise Conflict(f"certificate {serial} is being changed by others")
 
     def _apply(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
@@ -99,6 +103,13 @@ class RevocationService:
         log.info("certificate %s is now %s", record.serial, stored.status.value)
         return stored
 
+    def _restate(self, issuer: str, serial: str) -> None:
+        """Somebody was first, and our change row may lie over theirs: write what the record says now."""
+        record = self.records.find(issuer, serial)
+        if record is not None:
+            self.records.note_change(RevocationChange(issuer, serial, self.clock(), record.revocation))
+            self._request_crl(issuer)
+
     def _request_crl(self, issuer: str) -> None:
         message = {"version": 1, "issuer": issuer, "changedAt": self.clock().isoformat()}
         self.crl_requests.send(message, delay=PUBLISH_DELAY)
@@ -108,7 +119,10 @@ def _already(record: CertificateRecord, revocation: Revocation | None) -> bool:
     """Whether the record says it already. Raises PolicyViolation when a final revocation would be lifted."""
     if record.status is Status.REVOKED:
         if revocation is None:
-            raise PolicyViolation(f"certificate {record.serial} is revoked; that is final")
+            raise PolicyViolation(
+                f"certificate {record.serial} is revoked; that is final",
+                public="The certificate is revoked, and that is final.",
+            )
         return True
     wanted = Status.GOOD if revocation is None else revocation.status
     return record.status is wanted

@@ -153,7 +153,7 @@ class _Operation:
         """A challenge that has ended still gets what it got in time: the reply may have been lost."""
         issued = self.service.authority.find_repeat(
             self._order(late.vouching),
-            subject=request.subject.encoded,
+            subject=request.subject,
             key_hash=request.key_hash,
             now=self.now,
         )

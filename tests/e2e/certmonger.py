@@ -51,15 +51,15 @@ class Certmonger:
         """Renew with a new key."""
         self._run("rekey", "-i", name, "-g", "2048")
 
-    def ends_as(self, name: str, status: str) -> str:
-        """Wait until the request has `status`; returns all that certmonger says about it."""
-        self._await(lambda: f"status: {status}\n" in self.about(name))
+    def await_words(self, name: str, words: str) -> str:
+        """Wait until certmonger says `words` about the request; returns all that it says."""
+        self._await(lambda: words in self.about(name))
         return self.about(name)
 
     def certificate(self, name: str, after: Certificate | None = None) -> Certificate:
         """The certificate of the request, once it has one that is not `after`."""
         self._await(lambda: self._read(name) not in (None, after))
-        self.ends_as(name, "MONITORING")
+        self.await_words(name, "status: MONITORING\n")
         found = self._read(name)
         assert found is not None
         return found

@@ -28,5 +28,8 @@ def rsa_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 @contextmanager
 def _host(folders: pytest.TempPathFactory, key: str) -> Iterator[Host]:
     with Azurite.start(in_memory=True) as azurite:
-        with Site.make(folders.mktemp(key), azurite.connection_string, key=key).running() as host:
+        site = Site.make(folders.mktemp(key), azurite.connection_string, key=key)
+        with site.running() as host:
             yield host
+            host.served.add_records(site.storage, site.issuer)
+            assert host.served.findings() == []

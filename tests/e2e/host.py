@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from local.first_run import prepare, read_values, write_settings
 from shared.ca.ceremony import CAPlan
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
+from shared.cms.signing import parse_degenerate
+from shared.x509.certificate import Certificate
+from tests.e2e.lint import Served
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = Path(__file__).with_name("profiles.toml")
@@ -41,7 +45,7 @@ class Site:
     @classmethod
     def make(cls, folder: Path, storage: str, *, key: str = "p-256") -> Site:
         """Prepare a site whose CA keys are of the kind `key`."""
-        site = cls(folder, _free_port(), storage)
+        site = cls(folder, free_port(), storage)
         here = {
             "SCEPTER_PUBLIC_URL": site.url,
             "SCEPTER_PROFILES_FILE": str(folder / "profiles.toml"),
@@ -122,10 +126,12 @@ class Host:
     ready: Path
     killed: bool = False
     blob_url: str = ""
+    served: Served = field(default_factory=Served)
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        hooks = {"response": [self.served]}
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, event_hooks=hooks)
 
     @property
     def url(self) -> str:
@@ -136,6 +142,13 @@ class Host:
         headers = {"x-scepter-key": self.site.values["SCEPTER_MANAGEMENT_KEY"]}
         answer = self.http.request(method, f"/manage/{path}", json=body, params=query, headers=headers)
         return answer.raise_for_status().json()
+
+    @cached_property
+    def ra(self) -> Certificate:
+        """The RA certificate that GetCACert offers."""
+        answer = self.http.get("/scep/device", params={"operation": "GetCACert"})
+        certificates, _ = parse_degenerate(answer.raise_for_status().content)
+        return next(found for found in map(Certificate.from_der, certificates) if not found.is_ca)
 
     def scep(self, profile: str = "device") -> str:
         """The SCEP URL of a profile."""
@@ -202,7 +215,7 @@ class Host:
             time.sleep(0.02)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -123,6 +123,38 @@ def parameters(file: BicepFile, document: Mapping[str, Any]) -> list[str]:
     return [f"parameter {name} is in one file only" for name in sorted(declared ^ given)]
 
 
+def names(file: BicepFile, expected: Mapping[str, Iterable[str]]) -> list[str]:
+    """Lists of the file that differ from the code's."""
+    found = {variable: file.list_of(variable) for variable in expected}
+    return [
+        f"{key}: {found[key]}" for key, wanted in expected.items() if sorted(found[key]) != sorted(wanted)
+    ]
+
+
+def missing_settings(file: BicepFile, required: Iterable[str]) -> list[str]:
+    """Settings that the app cannot do without, and is not given."""
+    keys = {found.key for found in file.properties()}
+    return [f"{name} is not set" for name in required if name not in keys]
+
+
+def runtime(file: BicepFile) -> list[str]:
+    """What the app runs on, where that is not what the tests run on."""
+    runtimes = [list(file.strings(found.value)) for found in file.properties() if found.key == "runtime"]
+    faults = [] if runtimes == [["python", "3.13"]] else [f"runtime {runtimes}"]
+    return faults if "FlexConsumption" in file.strings() else [*faults, "not Flex Consumption"]
+
+
+def authentication(file: BicepFile) -> list[str]:
+    """Without App Service authentication everybody could send the header that the management API believes."""
+    declared = [
+        n for n in file.declared("resource_declaration").values() if "authsettingsV2" in file.strings(n)
+    ]
+    states = [
+        text(found.value) for node in declared for found in file.properties(node) if found.key == "platform"
+    ]
+    return [] if states == ["{ enabled: true }"] else [f"App Service authentication: {states}"]
+
+
 def _is_called(node: Node) -> bool:
     call = node.parent
     return call is not None and call.type == "call_expression" and call.children[0] == node
