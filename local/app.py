@@ -103,10 +103,10 @@ class Worker:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def invoke(self, function: Function, data: Datum, metadata: Metadata | None = None) -> Datum | None:
-        """Run `function` once and return its HTTP answer, if any. Raises what the function raises."""
+    async def invoke(self, function: Function, data: Datum, metadata: Metadata | None = None) -> Any:  # noqa: ANN401
+        """Run `function` once and return the Datum of an HTTP answer. Raises what the function raises."""
         invocation, started, outcome = str(uuid.uuid4()), time.perf_counter(), "failed"
-        answer: Datum | None = None
+        answer = None
         try:
             trigger = registry.get(function.kind).decode(data, trigger_metadata=metadata or {})
             for binding, value in await self._run(function, trigger, invocation):
@@ -137,8 +137,9 @@ class Worker:
             values["$return"] = await call()
         else:
             values["$return"] = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        # An output that was not set is left out. A None returned over HTTP is not: it fails, as in the real worker.
         outputs = [(binding, values.get(binding["name"])) for binding in function.outputs]
-        return [(binding, value) for binding, value in outputs if value is not None]
+        return [(b, value) for b, value in outputs if value is not None or b["name"] == "$return"]
 
 
 def _messages(datum: Datum) -> list[bytes]:

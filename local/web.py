@@ -123,9 +123,7 @@ async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[
     return Datum(values, "http")
 
 
-def _response(answer: Datum | None) -> web.Response:
-    if answer is None:
-        return web.Response(status=204)
+def _response(answer: Datum) -> web.Response:
     if answer.type == "string":
         return web.Response(text=answer.value)
     headers: CIMultiDict[str] = CIMultiDict()

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     crl_hours: float = Field(
         default=72, ge=1, le=24 * 90, description="Life of a CRL; renewed at half of it."
     )
-    root_in_getcacert: bool = Field(default=False, description="Whether GetCACert adds the root.")
+    root_in_getcacert: bool = Field(default=True, description="Whether GetCACert adds the root.")
     max_message_kib: int = Field(default=64, ge=8, le=1024, description="Largest SCEP message.")
 
     table_prefix: str = Field(

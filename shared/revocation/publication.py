@@ -82,7 +82,9 @@ class CRLPublisher:
         """Publish for a change written before `changed_at`, unless a CRL that read it stands already."""
         current = self.current()
         if current is not None and current.cursor > changed_at:
-            self._put_pem(current.source.data, current.number)  # whoever published may have been cut off before it
+            self._put_pem(
+                current.source.data, current.number
+            )  # whoever published may have been cut off before it
             return False
         self.publish()
         return True

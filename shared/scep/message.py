@@ -77,7 +77,7 @@ class PKIMessage:
             signer=Certificate.from_der(signed.signer_certificate),
             message_type=values.text(message_type),
             transaction_id=text,
-            sender_nonce=None if nonce is None else values.octets(nonce)[:64],
+            sender_nonce=None if nonce is None else values.octets(nonce),
         )
 
     def verify(self, *, allow_legacy: bool) -> None:

@@ -26,6 +26,7 @@ from shared.errors import (
 )
 from shared.keys.digests import by_name
 from shared.policy.profile import Profile
+from shared.policy.refusal import quoted
 from shared.scep.message import FailInfo, MessageType, PKIMessage, ReplyContext, failure, success
 from shared.scep.ports import ChallengeValidator, EnrollmentAttempt, LateChallenge, Vouching
 from shared.scep.renewal import Renewals
@@ -88,7 +89,7 @@ class _Operation:
         self.message.verify(allow_legacy=self.profile.legacy_algorithms)
         if self.message.message_type not in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
             raise PolicyViolation(
-                f"message type {self.message.message_type} is not served",
+                f"message type {quoted(self.message.message_type)} is not served",
                 public="This message type is not served.",
             )
         check_recipient_key(self.message.signer.public_key)

@@ -32,16 +32,16 @@ class Certmonger:
         """Until certmonger is on the bus and knows the CAs it brings along."""
         self._await(lambda: "SelfSign" in self._ask("list-cas").stdout)
 
-    def add_ca(self, url: str) -> None:
-        """Know the CA at a SCEP URL as "probe"."""
-        self._run("add-scep-ca", "-c", "probe", "-u", url)
-        self._await(lambda: "probe" in self._run("list-cas"))
+    def add_ca(self, name: str, url: str) -> None:
+        """Know the CA at a SCEP URL by `name`, and what it says of itself."""
+        self._run("add-scep-ca", "-c", name, "-u", url)
+        self._await(lambda: "SCEP CA certificate thumbprint" in self._run("list-cas", "-c", name))
 
     def request(self, name: str, challenge: str, *, subject: str, dns: str) -> None:
-        """Ask "probe" for a certificate under the id `name`, with a fresh RSA-2048 key."""
+        """Ask the CA `name` for a certificate under the id `name`, with a fresh RSA-2048 key."""
         files = ["-f", str(self._folder / f"{name}.pem"), "-k", str(self._folder / f"{name}.key")]
         names = ["-N", subject, "-D", dns, "-L", challenge]
-        self._run("request", "-c", "probe", "-I", name, *files, "-g", "2048", *names)
+        self._run("request", "-c", name, "-I", name, *files, "-g", "2048", *names)
 
     def resubmit(self, name: str) -> None:
         """Renew with the same key."""

@@ -1,4 +1,4 @@
-"""The function app under the embedded host: made ready in a folder of its own, started, asked, stopped, and nothing left."""
+"""The function app under the embedded host: made ready, started, asked, stopped, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,6 @@ class Site:
             "SCEPTER_PUBLIC_URL": site.url,
             "SCEPTER_PROFILES_FILE": str(folder / "profiles.toml"),
             "SCEPTER_CA_FOLDER": str(folder / "ca"),
-            "SCEPTER_ROOT_IN_GETCACERT": "true",  # strongSwan's `pki --scepca` wants to see it
             "SCEPTER_STATIC_CHALLENGES__SHARED": "the-shared-secret-of-the-tests",
         }
         write_settings(site.settings, here)
@@ -65,6 +64,11 @@ class Site:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> Path:
+        """The log of all hosts here."""
+        return self.folder / "output.txt"
 
     @property
     def values(self) -> dict[str, str]:
@@ -85,6 +89,10 @@ class Site:
         """The id of the root."""
         return issuer_id(self.ca.certificate("root").spki)
 
+    def beside(self) -> Site:
+        """The same site on another port: for a second worker, over the same storage and with the same CA."""
+        return replace(self, port=free_port())
+
     @contextmanager
     def running(
         self, *arguments: str, app: Path = ROOT, environment: Mapping[str, str] | None = None
@@ -100,11 +108,11 @@ class Site:
             host.end()
 
     def _start(self, app: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> Host:
-        ready = self.folder / "ready.json"
+        ready = self.folder / f"ready-{self.port}.json"
         command = [sys.executable, "-m", "local", "--app", str(app), "--port", str(self.port)]
         command += ["--settings", str(self.settings), "--storage", self.storage, "--ready-file", str(ready)]
         given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
-        with (self.folder / "output.txt").open("ab") as output:
+        with self.output.open("ab") as output:
             process = subprocess.Popen(
                 [*command, *arguments],
                 cwd=self.folder,
@@ -130,7 +138,7 @@ class Host:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        hooks = {"response": [self.served]}
+        hooks = {"response": [self.served.note]}
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, event_hooks=hooks)
 
     @property
@@ -179,7 +187,8 @@ class Host:
             self.manage("POST", "crl")
 
     def output(self) -> str:
-        return (self.site.folder / "output.txt").read_text(errors="replace")
+        """The log of all hosts of the site."""
+        return self.site.output.read_text(errors="replace")
 
     def wait_until_ready(self) -> None:
         """Until it serves and has published its CRL, which it does at its start."""

@@ -13,13 +13,14 @@ from tests.x509.lint import certificate_findings, crl_findings
 
 
 class Served:
-    """Collects, as a hook of httpx, the CRLs and CA certificates in the answers it sees; each once."""
+    """The CRLs and CA certificates in the answers that were noted; each once."""
 
     def __init__(self) -> None:
         self.certificates: dict[str, bytes] = {}
         self.crls: dict[str, bytes] = {}
 
-    def __call__(self, answer: httpx.Response) -> None:
+    def note(self, answer: httpx.Response) -> None:
+        """A hook of httpx."""
         media_type = answer.headers.get("content-type", "")
         if answer.request.method != "GET" or answer.status_code != 200:
             return

@@ -57,7 +57,8 @@ class RelyingParty:
 def _crl_url(certificate: x509.Certificate) -> str:
     extension = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints)
     (point,) = extension.value
-    (name,) = point.full_name or ()
+    assert point.full_name is not None
+    (name,) = point.full_name
     return str(name.value)
 
 

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from shared.x509.certificate import Certificate
-from tests.programs import OpenSSL, openssl_in, program
+from tests.programs import openssl_in, program
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,14 @@ pytestmark = [pytest.mark.host, pytest.mark.client]
 
 
 @pytest.fixture(scope="module")
-def client(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certmonger]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certmonger]:
     with certmonger.running(tmp_path_factory.mktemp("certmonger")) as running:
-        running.add_ca(host.scep())
         yield running
 
 
 @dataclass
 class Scene:
-    """A name of its own on a certmonger that all tests share."""
+    """A name of its own, for CA and request, on a certmonger that all tests share."""
 
     host: Host
     client: Certmonger
@@ -36,6 +35,7 @@ class Scene:
 
     def request(self, challenge: str) -> None:
         subject = f"CN={self.name},O=Probe"
+        self.client.add_ca(self.name, self.host.scep())
         self.client.request(self.name, challenge, subject=subject, dns=f"{self.name}.example.org")
 
     def enrol(self) -> Certificate:
@@ -51,8 +51,9 @@ class Scene:
         return {record["serial"]: record["vouchedBy"] for record in records}
 
 
-@pytest.fixture
-def scene(host: Host, client: Certmonger, tmp_path: Path) -> Scene:
+@pytest.fixture(params=["host", "rsa_host"], ids=["p-256", "rsa"])
+def scene(request: pytest.FixtureRequest, client: Certmonger, tmp_path: Path) -> Scene:
+    host: Host = request.getfixturevalue(request.param)
     return Scene(host, client, RelyingParty(tmp_path, host.http, host.site.ca.certificate("root")))
 
 

@@ -101,7 +101,7 @@ def test_missing_package_says_what_to_run(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_death_at_start_comes_with_its_output(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(AzuriteDied, match="code 1(.|\n)*file"):
+    with pytest.raises(AzuriteDied, match=r"code 1(.|\n)*file"):
         Azurite.start(in_memory=False, folder=blocked / "folder")
 
 

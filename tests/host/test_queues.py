@@ -83,9 +83,8 @@ def test_a_poison_queue_has_no_poison_queue(host: HostProcess, unique_name: str)
     send(host, body, queue="work-poison")
     host.await_record("poisoned", 3, body=body.hex())
     with queue_of(host, "work-poison") as queue:
-        assert queue.get_queue_properties().approximate_message_count >= 1, (
-            "it stays, hidden until its lease ends"
-        )
+        left = queue.get_queue_properties().approximate_message_count
+        assert left, "it stays, hidden until its lease ends"
     with queue_of(host, "work-poison-poison") as queue, pytest.raises(Exception, match="QueueNotFound"):
         queue.get_queue_properties()
 
@@ -156,5 +155,5 @@ def test_a_queue_function_runs_on_demand(host: HostProcess, unique_name: str) ->
     url = host.url + "/admin/functions/work"
     response = host.client.post(url, json={"input": unique_name}, headers=host.master)
     assert response.status_code == 202
-    (entry,) = host.await_record("work done", body=unique_name.encode().hex())
+    assert len(host.await_record("work done", body=unique_name.encode().hex())) == 1
     assert host.client.post(url, json={"input": unique_name}).status_code == 401

@@ -1,0 +1,161 @@
+"""What an operation costs through the whole stack: storage calls, which are most of it, and CA-key signatures."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from local.azurite import Azurite
+from shared.ca.ceremony import CAPlan, create
+from shared.ca.folder import CAFolder
+from shared.scep.client import Requester, build_request, read_reply
+from shared.scep.message import PKIStatus
+from shared.x509.certificate import Certificate
+from tests.e2e.counted import CountedApplication
+from tests.e2e.host import POLICY
+from tests.scep.authority import csr, key, self_signed
+
+pytestmark = pytest.mark.azurite
+
+CALLER_SECRET = "the-secret-of-the-caller-demo"
+STATIC_SECRET = "the-shared-secret-of-the-tests"
+
+
+@pytest.fixture(scope="module")
+def ca_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ca")
+    plan = CAPlan(root_key="p-256", issuing_key="p-256")
+    create(CAFolder(folder), plan, base_url="http://pki.example.org", now=datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture
+def app(azurite: Azurite, ca_folder: Path, unique_name: str) -> Iterator[CountedApplication]:
+    """An application whose tables are there and whose parts are made, before anything is counted."""
+    environment = {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "SCEPTER_PUBLIC_URL": "http://pki.example.org",
+        "SCEPTER_PROFILES_FILE": str(POLICY),
+        "SCEPTER_CA_FOLDER": str(ca_folder),
+        "SCEPTER_CHALLENGE_KEYS": "bm90IGEgc2VjcmV0LCBub3QgYSBzZWNyZXQsIG5vdDE=",
+        "SCEPTER_CALLER_SECRETS__DEMO": CALLER_SECRET,
+        "SCEPTER_STATIC_CHALLENGES__SHARED": STATIC_SECRET,
+        "SCEPTER_TABLE_PREFIX": unique_name,
+    }
+    application = CountedApplication(environment)
+    _ = application.scep, application.revocations
+    forget(application)
+    yield application
+    application.close()
+
+
+def forget(app: CountedApplication) -> None:
+    """Count from here."""
+    app.requests.clear()
+    app.signatures.clear()
+
+
+def challenge(app: CountedApplication, profile: str = "device", **owner: str) -> str:
+    order = {"profile": profile, "subject": "CN=dev", **owner}
+    return app.mint.mint(CALLER_SECRET, json.dumps(order).encode(), now=app.clock()).challenge
+
+
+def send(
+    app: CountedApplication, request: bytes, requester: Requester, profile: str = "device"
+) -> Certificate | None:
+    """One PKIOperation; the certificate, or None for a FAILURE."""
+    ra = app.ra.current(app.clock()).certificate
+    message, transaction, nonce = build_request(request, requester, ra)
+    answer = app.scep.pki_operation(message, app.profiles.profiles[profile], now=app.clock())
+    reply = read_reply(answer, requester, ra, transaction_id=transaction, nonce=nonce)
+    return reply.certificates[0] if reply.status is PKIStatus.SUCCESS else None
+
+
+def enrol(app: CountedApplication, profile: str = "device", **owner: str) -> Certificate:
+    owner = owner or {"device": secrets.token_hex(8)}
+    certificate = send(app, csr("CN=dev", challenge=challenge(app, profile, **owner)), self_signed(), profile)
+    assert certificate is not None
+    return certificate
+
+
+def test_a_device_is_two_calls_and_one_signature(app: CountedApplication) -> None:
+    enrol(app)
+    assert app.requests == ["POST owners", "POST certificates"]
+    assert len(app.signatures) == 1
+
+
+def test_a_user_is_three_calls_and_one_signature(app: CountedApplication) -> None:
+    enrol(app, "user", device="dev1", user="ann@example.org")
+    assert app.requests == ["POST owners", "POST owners", "POST certificates"]
+    assert len(app.signatures) == 1
+
+
+def test_a_user_without_a_device_is_two_calls(app: CountedApplication) -> None:
+    enrol(app, "user", user="ben@example.org")
+    assert app.requests == ["POST owners", "POST certificates"]
+
+
+def test_a_shared_secret_without_a_count_costs_no_more(app: CountedApplication) -> None:
+    assert send(app, csr("CN=dev", challenge=STATIC_SECRET), self_signed(), "shared")
+    assert app.requests == ["POST owners", "POST certificates"]
+
+
+def test_a_renewal_is_four_calls_and_one_signature(app: CountedApplication) -> None:
+    """It reads the record of its signer first, and at last notes that the predecessor is to be superseded."""
+    old = enrol(app)
+    forget(app)
+    assert send(app, csr("CN=dev", number=1), Requester(old, key(0)))
+    expected = ["GET certificates", "POST owners", "POST certificates"]
+    assert app.requests[:3] == expected
+    assert [request.partition(" ")[2] for request in app.requests[3:]] == ["supersessions"]
+    assert len(app.signatures) == 1
+
+
+def test_a_repeat_is_three_calls_and_no_signature(app: CountedApplication) -> None:
+    request = csr("CN=dev", challenge=challenge(app, device=secrets.token_hex(8)))
+    first = send(app, request, self_signed())
+    forget(app)
+    second = send(app, request, self_signed())
+    assert first is not None
+    assert second is not None
+    assert first.der == second.der
+    assert app.requests == ["POST owners", "GET owners", "GET certificates"]
+    assert app.signatures == []
+
+
+def test_a_refusal_is_no_call_and_no_signature(app: CountedApplication) -> None:
+    assert send(app, csr("CN=dev", challenge="wrong"), self_signed()) is None
+    assert send(app, csr("CN=other", challenge=challenge(app, device="dev")), self_signed()) is None
+    assert app.requests == []
+    assert app.signatures == []
+
+
+def test_a_revocation_is_three_calls_and_a_message(app: CountedApplication) -> None:
+    certificate = enrol(app)
+    forget(app)
+    app.revocations.revoke(app.issuer.id, certificate.serial_hex, "keyCompromise", by="test")
+    resources = [request.partition(" ")[2] for request in app.requests]
+    assert sorted(resources) == ["certificates", "certificates", "changes", "crl-requests"]
+    assert app.requests[0] == "GET certificates"
+    assert app.signatures == []
+
+
+def test_a_crl_is_five_calls_and_one_signature(app: CountedApplication) -> None:
+    """The published CRL, the changes since, the next CRL; then the copy in PEM, read and replaced."""
+    app.publish()
+    certificate = enrol(app)
+    app.revocations.revoke(app.issuer.id, certificate.serial_hex, "keyCompromise", by="test")
+    forget(app)
+    app.crl_publisher.publish()
+    assert app.requests == ["GET pki", "GET changes", "PUT pki", "GET pki", "PUT pki"]
+    assert len(app.signatures) == 1
+
+
+def test_what_was_signed_is_what_is_certified(app: CountedApplication) -> None:
+    certificate = enrol(app)
+    assert app.signatures == [certificate.tbs]
