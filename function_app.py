@@ -2,8 +2,11 @@
 
 import azure.functions as func
 
-from functions import challenges, management, pki, scep, timers
+from functions import approvals, challenges, direct, management, pki, scep, timers, traces
+from shared.wiring import close
+
+__all__ = ["app", "close"]  # the embedded host calls `close` at its end
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for blueprint in (scep.blueprint, challenges.blueprint, pki.blueprint, management.blueprint, timers.blueprint):
-    app.register_functions(blueprint)
+for room in (scep, challenges, pki, management, approvals, direct, traces, timers):
+    app.register_functions(room.blueprint)

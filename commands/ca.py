@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commands.session import DEFAULT_SETTINGS, Json, SettingsFile, console, local_values, show
-from shared.ca.ceremony import CAPlan, create
+from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
 from shared.keys.software import ALGORITHMS
@@ -89,8 +89,32 @@ def renew_ra(
     )
 
 
+@cli.command("prepare-successor")
+def prepare_next(
+    folder: Folder = None,
+    public_url: BaseUrl = None,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    issuing_key: Annotated[str, typer.Option(help=f"One of {_KEYS}.")] = "rsa-3072",
+    issuing_years: Annotated[int, typer.Option(help="Its life.")] = 5,
+) -> None:
+    """Make the issuing CA that comes after this one. It issues nothing yet; GetNextCACert tells clients of it."""
+    ca, values = _open(folder, settings)
+    base_url = _base_url(public_url, values)
+    try:
+        with console().status("Making the next issuing CA"):
+            prepare_successor(
+                ca, key=issuing_key, years=issuing_years, base_url=base_url, now=datetime.now(UTC)
+            )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    _show(ca, as_json=False)
+
+
 def _show(ca: CAFolder, *, as_json: bool) -> None:
     rows = [_row("root", ca.certificate("root")), _row("issuing", ca.certificate("issuing"))]
+    successor = ca.successor()
+    if successor is not None:
+        rows.append(_row("next issuing", successor))
     rows += [_row("SCEP RA", identity.certificate) for identity in ca.ra_identities()]
     show(rows, ("role", "subject", "id", "serial", "not after"), as_json=as_json, title="CA certificates")
 

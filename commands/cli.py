@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from commands import ca, cert, challenge, crl, demo, profile, scep
+from commands import ca, cert, challenge, crl, demo, profile, request, scep, trace
 from commands.session import console
 from shared.config import SettingsError
 from shared.errors import PKIError
@@ -22,9 +22,11 @@ cli = typer.Typer(
 cli.add_typer(ca.cli, name="ca", help="The CA: make it, show it, renew its SCEP RA.")
 cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and show.")
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
-cli.add_typer(cert.cli, name="cert", help="Certificates on record: list, show, revoke.")
+cli.add_typer(cert.cli, name="cert", help="Certificates: issue, list, show, revoke.")
+cli.add_typer(request.cli, name="request", help="Enrolments that wait for approval: list, approve, deny.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
+cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)
 cli.command("demo", help="The main job end to end on this machine.")(demo.demo)
 
 

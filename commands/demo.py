@@ -11,8 +11,8 @@ from rich.table import Table
 
 from commands import cert
 from commands.challenge import order_challenge
-from commands.demo_device import Device
 from commands.demo_host import DemoHost
+from commands.scep_device import Device
 from commands.session import Management, console
 from commands.stopwatch import Stopwatch
 from shared.asn1.pem import pem

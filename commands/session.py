@@ -13,7 +13,7 @@ import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from shared.errors import DependencyError, RequestError
 
@@ -66,7 +66,7 @@ def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_jso
     if as_json:
         console().print_json(json.dumps(rows, default=str))
         return
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(*(Column(name, overflow="fold") for name in columns), title=title, title_justify="left")
     for row in rows:
         table.add_row(*(escape(str(row.get(column, ""))) for column in columns))
     console().print(table)

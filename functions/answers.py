@@ -37,11 +37,16 @@ def answer(call: Callable[[], func.HttpResponse]) -> func.HttpResponse:
     """What `call` answers, or the answer to what it raised. Never lets an exception reach the host."""
     try:
         return call()
-    except PKIError as error:
+    except Exception as error:  # noqa: BLE001 - it is in the log
+        return failure(error)
+
+
+def failure(error: Exception) -> func.HttpResponse:
+    """The answer to any error; one that is not ours tells a stranger nothing."""
+    if isinstance(error, PKIError):
         return refusal(error)
-    except Exception:
-        log.exception("unexpected failure")
-        return text(500, "Internal error.")
+    log.error("unexpected failure", exc_info=error)
+    return text(500, "Internal error.")
 
 
 def refusal(error: PKIError) -> func.HttpResponse:

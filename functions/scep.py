@@ -1,15 +1,21 @@
-"""SCEP over HTTP (RFC 8894 4): the three operations at every path that clients use."""
+"""SCEP over HTTP (RFC 8894 4): the four operations at every path that clients use."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import azure.functions as func
 
-from functions.answers import answer, binary, text
+from functions.admission import admit
+from functions.answers import binary, text
+from functions.origin import agent_of, source_of
 from shared.errors import MalformedMessage
 from shared.policy.profile import Profile
 from shared.scep.capabilities import ca_certificates, capabilities
+from shared.scep.ports import UNTRACED, Timeline
 from shared.scep.transport import decode_message, query_parameter
 from shared.wiring import Application, application
 
@@ -18,43 +24,50 @@ log = logging.getLogger("scepter.scep")
 
 _MESSAGE = "application/x-pki-message"
 _CA_CERTIFICATES = "application/x-x509-ca-ra-cert"
+_NEXT_CA = "application/x-x509-next-ca-cert"
 
 
 @blueprint.function_name("scep")
 @blueprint.route("scep/{profile}/{*rest}", methods=["GET", "POST"])
-def scep(req: func.HttpRequest) -> func.HttpResponse:
+async def scep(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """`/scep/{profile}`, with or without `/pkiclient.exe`; further segments are ignored."""
-    return answer(lambda: _serve(req, req.route_params["profile"]))
+    return await serve(req, context, lambda: req.route_params["profile"])
 
 
 @blueprint.function_name("scep_ndes")
 @blueprint.route("certsrv/mscep/mscep.dll/{*rest}", methods=["GET", "POST"])
-def scep_ndes(req: func.HttpRequest) -> func.HttpResponse:
+async def scep_ndes(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """NDES's own path; the profile is the setting SCEPTER_DEFAULT_PROFILE."""
-    return answer(lambda: _serve(req, application().settings.default_profile))
+    return await serve(req, context, lambda: application().settings.default_profile)
 
 
-def _serve(req: func.HttpRequest, name: str) -> func.HttpResponse:
-    app = application()
+async def serve(req: func.HttpRequest, context: func.Context, name: Callable[[], str]) -> func.HttpResponse:
+    """Any operation on the profile that `name()` gives; those that may issue need a place."""
     operation = (query_parameter(req.url, "operation") or b"").decode("ascii", "replace").lower()
+    call = partial(_serve, req, operation, name)
+    return await admit(req, context, call, limited=operation == "pkioperation")
+
+
+def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> func.HttpResponse:
+    app, name = application(), named()
+    source = source_of(req, app.settings.trusted_proxies)
     log.info(
-        "%s %s operation=%s from=%s agent=%s",
-        req.method,
-        name,
-        operation[:32],
-        req.headers.get("x-forwarded-for", "-")[:64],
-        req.headers.get("user-agent", "-")[:80],
+        "%s %s operation=%s from=%s agent=%s", req.method, name, operation[:32], source, agent_of(req)[:80]
     )
     profile = app.profiles.profiles.get(name)
     if profile is None:
         return text(404, "No such profile.")
     if operation == "getcacaps":
-        return text(200, capabilities(allow_legacy=profile.legacy_algorithms))
+        next_ca = app.succession.is_prepared
+        return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
         ra = app.ra.current(app.clock())
         return binary(
             ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert), _CA_CERTIFICATES
         )
+    if operation == "getnextcacert":
+        message = app.succession.message()
+        return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
     if operation == "pkioperation":
         return _pki_operation(req, app, profile)
     return text(403, "No such operation.")  # as NDES answers
@@ -77,4 +90,13 @@ def _pki_operation(req: func.HttpRequest, app: Application, profile: Profile) ->
         message = decode_message(value)
     if not message:
         raise MalformedMessage("PKIOperation without a message", public="The message is missing.")
-    return binary(app.scep.pki_operation(message, profile, now=app.clock()), _MESSAGE)
+    with _traced(req, app, profile) as timeline:
+        return binary(app.scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
+
+
+def _traced(req: func.HttpRequest, app: Application, profile: Profile) -> AbstractContextManager[Timeline]:
+    """Where this exchange is noted, if traces are made at all."""
+    if app.recorder is None:
+        return nullcontext(UNTRACED)
+    source = source_of(req, app.settings.trusted_proxies)
+    return app.recorder.transaction(profile=profile.name, source=source, agent=agent_of(req))

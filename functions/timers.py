@@ -36,8 +36,23 @@ def revoke_superseded(timer: func.TimerRequest) -> None:
     application().superseder.run()
 
 
+@blueprint.function_name("purge_requests")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 23 * * * *", run_on_startup=False)
+def purge_requests(timer: func.TimerRequest) -> None:
+    """Every hour: forget requests that waited too long for an approval, or for their device after it."""
+    app = application()
+    app.decisions.purge(app.clock())
+
+
 @blueprint.function_name("renew_ra")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 41 3 * * *", run_on_startup=False)
 def renew_ra(timer: func.TimerRequest) -> None:
     """Every night: make the next RA identity when the newest has passed half its life."""
     application().renew_ra()
+
+
+@blueprint.function_name("purge_traces")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 29 * * * *", run_on_startup=False)
+def purge_traces(timer: func.TimerRequest) -> None:
+    """Every hour: delete traces of more than SCEPTER_TRACE_DAYS days ago; what is too much waits for the next hour."""
+    application().purge_traces()

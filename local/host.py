@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
@@ -127,6 +128,8 @@ async def _take_down(
     for task in tasks:
         task.cancel()
     await asyncio.gather(runner.cleanup(), worker.close(grace), *tasks, return_exceptions=True)
+    if close := getattr(sys.modules["function_app"], "close", None):  # while storage is there
+        await asyncio.to_thread(close)
 
 
 def _announce(path: Path, url: str, keys: tuple[str, ...]) -> None:

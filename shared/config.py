@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, get_origin
 from urllib.parse import urlsplit
@@ -92,6 +93,21 @@ class Settings(BaseSettings):
     root_in_getcacert: bool = Field(default=True, description="Whether GetCACert adds the root.")
     max_message_kib: int = Field(default=64, ge=8, le=1024, description="Largest SCEP message.")
 
+    max_enrolments: int = Field(
+        default=64, ge=1, le=256, description="Enrolments that one worker carries at the same time."
+    )
+    source_rate: str = Field(
+        default="",
+        pattern="^([1-9][0-9]{0,5}/(second|minute|hour|day))?$",
+        description="Enrolments of one source address, such as 120/minute; empty: as many as it likes.",
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description="Networks of proxies in front of the app whose X-Forwarded-For is true."
+    )
+    trace_days: int = Field(
+        default=30, ge=0, le=400, description="How long traces of transactions are kept; 0: none are made."
+    )
+
     table_prefix: str = Field(
         default="", pattern="^([A-Za-z][A-Za-z0-9]{0,20})?$", description="Before table names."
     )
@@ -102,6 +118,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
 
     @field_validator("challenge_keys")
     @classmethod

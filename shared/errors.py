@@ -60,7 +60,7 @@ class UnknownCertificate(RequestError):
 
 
 class RateExceeded(RequestError):
-    """A named caller asks more often than it may; the same request is served after `retry_after` seconds."""
+    """A caller or source asks more often than it may; the same request is served after `retry_after` seconds."""
 
     public = "Too many requests."
 
@@ -89,6 +89,12 @@ class StoreUnavailable(DependencyError):
 
 class IntuneUnavailable(DependencyError):
     """Microsoft Intune or Graph cannot be used now."""
+
+
+class Overloaded(DependencyError):
+    """This worker carries as many requests as it can; nothing was begun, and another worker may be free."""
+
+    public = "The authority is busy. Try again later."
 
 
 class Conflict(PKIError):

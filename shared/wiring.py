@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -17,32 +18,42 @@ from pydantic import SecretStr
 
 from shared import config
 from shared.ca.authority import CertificateAuthority
+from shared.ca.direct import DirectIssuance
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RegistrationAuthority
 from shared.config import Settings, SettingsError
 from shared.errors import KeyUnavailable
 from shared.policy.profiles import Profiles
+from shared.record.recorder import Recorder
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.publication import CRLPublisher
-from shared.revocation.service import Records, RevocationService
+from shared.revocation.published import PublishedCRLs
+from shared.revocation.service import RevocationService
 from shared.revocation.supersession import Superseder
+from shared.scep.admission import Admission
+from shared.scep.approval import Approvals
 from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
+from shared.scep.decisions import Decisions
+from shared.scep.enrolment import Enrolment
 from shared.scep.ports import ChallengeValidator
 from shared.scep.renewal import Renewals
+from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
-from shared.store.connection import StorageConnection
-from shared.store.ports import PublicationStore, Queue, SupersessionStore, UseCounter
-from shared.store.tables import TableStore
-from shared.store.uses import TableUseCounter
+from shared.scep.succession import Succession
+from shared.stores import CRL_QUEUE, Stores
 
 if TYPE_CHECKING:
     from shared.scep.mint import ChallengeMint
+    from shared.scep.sources import SourceRate
 
 log = logging.getLogger("scepter")
 
-CRL_QUEUE = "crl-requests"
+_OTHER_CALLS = 8
+"""Threads for SCEP calls that take no place, such as GetCACert."""
+_MOST_PURGED = 20_000
+"""Rows in one run of the timer: seconds, where the platform allows minutes."""
 
 T = TypeVar("T")
 
@@ -52,7 +63,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application:
+class Application(Stores):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(
@@ -61,56 +72,25 @@ class Application:
         environment: Mapping[str, str],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.settings = settings
-        self.environment = environment
-        self.in_azure = config.in_azure(environment)
+        super().__init__(settings, environment)
         self.clock = clock
+        self.admission = Admission(settings.max_enrolments)
+        # The embedded host gives up what its threads still do at its end; it knows them by the name.
+        self.scep_threads = ThreadPoolExecutor(settings.max_enrolments + _OTHER_CALLS, "function-scep")
+        self.recorder = Recorder(lambda: self.traces) if settings.trace_days else None
 
     @cached_property
     def profiles(self) -> Profiles:
         return Profiles.load(self.settings.profiles_file)
 
     @cached_property
-    def storage(self) -> StorageConnection:
-        connection = _storage_connection(self.environment, self.settings.table_prefix)
-        if not self.in_azure:  # there the infrastructure makes them
-            queues = (CRL_QUEUE, f"{CRL_QUEUE}-poison")
-            connection.create_missing(queues=queues, public_containers=True)
-        return connection
+    def source_rate(self) -> SourceRate | None:
+        """The limit on each source; None if there is none. Ask for it on one thread only."""
+        if not self.settings.source_rate:
+            return None
+        from shared.scep.sources import SourceRate  # `limits`, as for the mint
 
-    @cached_property
-    def records(self) -> Records:
-        return self._tables
-
-    @cached_property
-    def supersessions(self) -> SupersessionStore:
-        return self._tables
-
-    @cached_property
-    def _tables(self) -> TableStore:
-        table = self.storage.table
-        return TableStore(
-            owners=table("owners"),
-            certificates=table("certificates"),
-            changes=table("changes"),
-            supersessions=table("supersessions"),
-        )
-
-    @cached_property
-    def uses(self) -> UseCounter:
-        return TableUseCounter(self.storage.table("uses"))
-
-    @cached_property
-    def publications(self) -> PublicationStore:
-        from shared.store.blobs import BlobPublicationStore  # 0.15 s of a cold start that SCEP does not need
-
-        return BlobPublicationStore(self.storage.container())
-
-    def queue(self, name: str) -> Queue:
-        """The storage queue `name`."""
-        from shared.store.queues import StorageQueue
-
-        return StorageQueue(self.storage.queue(name))
+        return SourceRate(self.settings.source_rate)
 
     @cached_property
     def ca_folder(self) -> CAFolder:
@@ -133,6 +113,10 @@ class Application:
         return CertificateAuthority(self.issuer, self.records)
 
     @cached_property
+    def direct(self) -> DirectIssuance:
+        return DirectIssuance(self.authority, self.profiles, self.settings.backdate)
+
+    @cached_property
     def sealed(self) -> SealedChallenges:
         return _checked(
             "SCEPTER_CHALLENGE_KEYS",
@@ -153,15 +137,42 @@ class Application:
         return {"sealed": self.sealed, "static": static}
 
     @cached_property
-    def scep(self) -> SCEPService:
-        return SCEPService(
+    def renewals(self) -> Renewals:
+        return Renewals(self.issuer, self.records)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        return Approvals(self.pending_requests, self.authority, self.renewals, self.settings.backdate)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        return Decisions(self.pending_requests, self.authority)
+
+    @cached_property
+    def enrolment(self) -> Enrolment:
+        return Enrolment(
             authority=self.authority,
-            ra=self.ra,
             validators=self.validators,
-            renewals=Renewals(self.issuer, self.records),
+            renewals=self.renewals,
+            approvals=self.approvals,
             supersessions=self.supersessions,
             backdate=self.settings.backdate,
         )
+
+    @cached_property
+    def scep(self) -> SCEPService:
+        crls = PublishedCRLs(lambda: self.publications)
+        return SCEPService(
+            issuer=self.issuer,
+            ra=self.ra,
+            enrolment=self.enrolment,
+            approvals=self.approvals,
+            retrieval=Retrieval(self.issuer, self.records, self.renewals, crls),
+        )
+
+    @cached_property
+    def succession(self) -> Succession:
+        return Succession(self.issuer, self.ca_folder.successor)
 
     @cached_property
     def revocations(self) -> RevocationService:
@@ -189,6 +200,17 @@ class Application:
         """Publish the CA certificates and the next CRL; returns its number."""
         self.ca_publisher.publish()
         return self.crl_publisher.publish()
+
+    def purge_traces(self) -> int:
+        """Delete traces that are past their time, some of them; returns how many."""
+        before = self.clock().date() - timedelta(days=self.settings.trace_days)
+        return self.traces.purge(before, _MOST_PURGED)
+
+    def close(self) -> None:
+        """The worker ends: begin nothing new, and write down what waits for that."""
+        self.scep_threads.shutdown(wait=False, cancel_futures=True)
+        if self.recorder is not None:
+            self.recorder.close()
 
     def renew_ra(self) -> None:
         """Make the next RA identity if the newest has passed half its life."""
@@ -221,25 +243,19 @@ def application() -> Application:
         return _application
 
 
+def close() -> None:
+    """What a host that can tell calls before the worker ends; elsewhere the exit of the process does it."""
+    with _lock:
+        instance = _application
+    if instance is not None:
+        instance.close()
+
+
 def use(instance: Application | None) -> None:
     """Put `instance` in place of the worker's own (tests); None forgets it."""
     global _application
     with _lock:
         _application = instance
-
-
-def _storage_connection(environment: Mapping[str, str], table_prefix: str) -> StorageConnection:
-    """By the names that the platform's own bindings use: a connection string, or service URIs and an identity."""
-    name = "AzureWebJobsStorage"
-    if environment.get(name):
-        return StorageConnection.from_connection_string(environment[name], table_prefix=table_prefix)
-    uris = {kind: environment.get(f"{name}__{kind}ServiceUri", "") for kind in ("blob", "queue", "table")}
-    if not all(uris.values()):
-        raise SettingsError(
-            f"{name}: set it, or {name}__blobServiceUri, __queueServiceUri and __tableServiceUri"
-        )
-    client_id = environment.get(f"{name}__clientId")
-    return StorageConnection.from_uris(uris, client_id=client_id, table_prefix=table_prefix)
 
 
 def _revealed(secrets: Mapping[str, SecretStr]) -> dict[str, str]:

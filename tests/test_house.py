@@ -24,6 +24,7 @@ HEAVY = (
     "azure.identity",
     "azure.storage.blob",
     "azure.keyvault",
+    "limits",
 )
 
 

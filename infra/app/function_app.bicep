@@ -27,6 +27,7 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
   PYTHON_THREADPOOL_THREAD_COUNT: string(callsPerInstance)
+  SCEPTER_MAX_ENROLMENTS: string(2 * callsPerInstance)
   SCEPTER_PUBLIC_URL: publicUrl
   SCEPTER_DEFAULT_PROFILE: defaultProfile
   SCEPTER_CHALLENGE_KEYS: '@Microsoft.KeyVault(SecretUri=${secrets}/challenge-keys/)'

@@ -86,8 +86,12 @@ class CertificateAuthority:
 
     def find_repeat(self, order: Order, *, subject: Name, key_hash: str, now: datetime) -> Issued | None:
         """What this order got before, by one point read, or None if it never was served."""
-        claim = self._store.find_claim(order.owners(subject)[0], order.identity)
+        claim = self.find_claim(order, subject)
         return None if claim is None else self._resume(claim, key_hash, order, now)
+
+    def find_claim(self, order: Order, subject: Name) -> Claim | None:
+        """What was promised to this order, by one point read."""
+        return self._store.find_claim(order.owners(subject)[0], order.identity)
 
     def _compose_claim(self, template: CertificateTemplate, order: Order, now: datetime) -> Claim:
         if now >= self.issuer.certificate.not_after:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.asn1 import oids
 from shared.ca import hierarchy
-from shared.ca.folder import CAFolder
+from shared.ca.folder import SUCCESSOR, CAFolder
 from shared.keys import software
 from shared.keys.ports import public_key_info
+from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 
 _YEAR = timedelta(days=365.25)
@@ -69,14 +72,49 @@ def create(
 
 
 def _create_issuing(folder: CAFolder, plan: CAPlan, base_url: str, now: datetime) -> None:
+    subject = plan.name(f"{plan.organisation} Issuing CA")
+    _keep_subordinate(folder, "issuing", subject, plan, base_url, now)
+
+
+def prepare_successor(folder: CAFolder, *, key: str, years: int, base_url: str, now: datetime) -> Certificate:
+    """Make the CA that will issue next, under the same root and a name of its own; what is there stays.
+
+    It issues nothing yet: GetNextCACert tells clients of it. `key` is one of shared/keys/software.ALGORITHMS.
+    Raises ValueError, KeyUnavailable.
+    """
+    prepared = folder.successor()
+    if prepared is not None:
+        return prepared
+    plan = CAPlan(issuing_key=key, issuing_years=years)
+    subject = _next_name(folder.certificate("issuing").subject)
+    return _keep_subordinate(folder, SUCCESSOR, subject, plan, base_url, now.replace(microsecond=0))
+
+
+def _keep_subordinate(
+    folder: CAFolder, file: str, subject: Name, plan: CAPlan, base_url: str, now: datetime
+) -> Certificate:
     key = software.generate(plan.issuing_key)
     certificate = hierarchy.subordinate(
         folder.certificate("root"),
         folder.key("root"),
         spki=public_key_info(key),
-        subject=plan.name(f"{plan.organisation} Issuing CA"),
+        subject=subject,
         not_before=now - plan.backdate,
         life=plan.issuing_years * _YEAR,
         base_url=base_url,
     )
-    folder.keep("issuing", certificate, key)
+    folder.keep(file, certificate, key)
+    return certificate
+
+
+def _next_name(name: Name) -> Name:
+    """The same name with the next number at the end of its CN: two CAs of one name would be one to many clients."""
+    pairs = [(attribute.oid, attribute.value) for attribute in name.attributes()]
+    at = max((index for index, (oid, _) in enumerate(pairs) if oid == oids.COMMON_NAME), default=None)
+    if at is None:
+        raise ValueError("the issuing CA has no common name whose successor could be named after it")
+    words, number = pairs[at][1], 1
+    if match := re.fullmatch(r"(.*) ([0-9]{1,4})", words):
+        words, number = match[1], int(match[2])
+    pairs[at] = oids.COMMON_NAME, f"{words} {number + 1}"
+    return Name.build(pairs)

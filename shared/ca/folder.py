@@ -1,6 +1,7 @@
 """A CA kept in a folder of one machine: certificates as PEM, software keys beside them with mode 0600.
 
-Files: root.pem, issuing.pem, and an RA identity per number (ra-1.pem, ra-2.pem, ...), each with its `.key`.
+Files: root.pem, issuing.pem, next-issuing.pem once a successor is prepared, and an RA identity per number (ra-1.pem,
+ra-2.pem, ...), each with its `.key`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from shared.keys.ports import SigningKey, public_key_info
 from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 from shared.x509.serial import make_serial
+
+SUCCESSOR = "next-issuing"
 
 
 class CAFolder:
@@ -57,6 +60,11 @@ class CAFolder:
     def issuer(self, base_url: str) -> Issuer:
         """The issuing CA with its chain. Raises KeyUnavailable, IssuanceFault."""
         return Issuer(self.certificate("issuing"), (self.certificate("root"),), self.key("issuing"), base_url)
+
+    def successor(self) -> Certificate | None:
+        """The certificate of the CA that will issue next, None as long as none is prepared."""
+        path = self.path / f"{SUCCESSOR}.pem"
+        return read_certificate(path) if path.exists() else None
 
     def root_crl(self) -> bytes | None:
         """The CRL (DER) that the root signed when it was made, or None."""

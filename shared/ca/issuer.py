@@ -25,7 +25,7 @@ from shared.x509.extensions import (
     crl_distribution_points,
 )
 
-_ISSUING = frozenset({Signable.CERTIFICATE, Signable.CRL, Signable.REQUEST})
+_ISSUING = frozenset({Signable.CERTIFICATE, Signable.CRL, Signable.REQUEST, Signable.ANNOUNCEMENT})
 
 
 def issuer_id(spki: bytes) -> str:
@@ -106,7 +106,7 @@ class Issuer:
 
     def sign(self, tbs: bytes) -> Certificate:
         """The certificate over exactly `tbs`; parsed back and compared. Raises IssuanceFault, KeyUnavailable."""
-        certificate = Certificate.from_der(assemble(tbs, self.algorithm, sign(self.key, tbs)))
+        certificate = Certificate.from_slice(assemble(tbs, self.algorithm, sign(self.key, tbs)))
         if certificate.tbs != tbs:
             raise IssuanceFault("the signed certificate does not read back as it was composed")
         return certificate

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from shared.asn1 import oids, tags, values, writer
 from shared.asn1.reader import Fields, read_der
 from shared.errors import IssuanceFault, RequestError
+from shared.keys.signatures import parse_scheme
 from shared.x509.certificate import Certificate, TBSCertificate, parse_tbs
 from shared.x509.extensions import authority_key_identifier, parse_extensions, subject_key_identifier
 
@@ -36,6 +37,7 @@ class Signable(StrEnum):
     CA_CERTIFICATE = "CA certificate"
     CRL = "CRL"
     REQUEST = "PKCS #10 request"
+    ANNOUNCEMENT = "GetNextCACert announcement"
 
 
 def kind_of(data: bytes) -> Signable:
@@ -46,7 +48,10 @@ def kind_of(data: bytes) -> Signable:
 def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
     """The kind and what to lint: a parsed certificate, or the fields after the version."""
     try:
-        fields = Fields(read_der(data).expect(tags.SEQUENCE))
+        whole = read_der(data)
+        if whole.tag == tags.SET:
+            return Signable.ANNOUNCEMENT, Fields(whole)
+        fields = Fields(whole.expect(tags.SEQUENCE))
         explicit_version = fields.optional(tags.context(0))
         if explicit_version:
             _require(explicit_version.encoded == _VERSION_3, "version is not 3")
@@ -78,6 +83,8 @@ class Linter:
                 self._certificate(contents, ca=kind is Signable.CA_CERTIFICATE)
             elif kind is Signable.CRL:
                 self._crl(contents)
+            elif kind is Signable.ANNOUNCEMENT:
+                self._announcement(contents)
             else:
                 self._request(contents)
         except RequestError as error:
@@ -116,6 +123,18 @@ class Linter:
         fields.optional(tags.context(0))
         fields.finish()
 
+    def _announcement(self, fields: Fields) -> None:
+        """RFC 8894 4.7.1: signed attributes (RFC 5652 5.4) with content type and message digest, and no other."""
+        digest = parse_scheme(self.algorithm).digest
+        size = digest.algorithm.digest_size if digest else 0
+        content_type = _attribute(oids.CONTENT_TYPE, writer.oid(oids.DATA))
+        _require(fields.take().encoded == content_type, "content type is not data")
+        attribute = fields.take().encoded
+        expected = _attribute(oids.MESSAGE_DIGEST, writer.octet_string(bytes(size)))
+        _require(len(attribute) == len(expected), "message digest is not by the key's algorithm")
+        _require(attribute[:-size] == expected[:-size], "message digest is missing")
+        fields.finish()
+
     def _subject(self) -> bytes:
         return self.issuer.subject.encoded if self.issuer else b""
 
@@ -135,6 +154,10 @@ class Linter:
         if self.issuer or identifier:
             expected = authority_key_identifier(issuer.subject_key_identifier or b"").value
             _require(identifier == (False, expected), "authority key identifier is not the CA's key")
+
+
+def _attribute(oid: str, value: bytes) -> bytes:
+    return writer.sequence(writer.oid(oid), writer.set_of([value]))
 
 
 def _key(certificate: TBSCertificate) -> None:

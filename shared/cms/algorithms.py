@@ -39,8 +39,16 @@ class ContentCipher:
     def require(self, *, allow_legacy: bool) -> ContentCipher:
         """This cipher, if it may be used. Raises AlgorithmRefused."""
         if self.legacy and not allow_legacy:
-            raise AlgorithmRefused(f"{self.name} is a legacy cipher")
+            raise AlgorithmRefused(
+                f"{self.name} is a legacy cipher",
+                public=f"The cipher {self.label} is not accepted here; use AES-128-CBC or AES-256-CBC.",
+            )
         return self
+
+    @property
+    def label(self) -> str:
+        """Its name as people write it."""
+        return self.name.upper()
 
     def encrypt(self, key: bytes, iv: bytes, content: bytes) -> bytes:
         """`content` padded and encrypted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -37,8 +37,11 @@ class SignedMessage:
     _signature: bytes = field(repr=False)
 
     @classmethod
-    def parse(cls, message: bytes) -> SignedMessage:
-        """From a ContentInfo in BER or DER. Raises MalformedMessage; algorithms are not judged here."""
+    def parse(cls, message: bytes, *, known: Sequence[bytes] = ()) -> SignedMessage:
+        """From a ContentInfo in BER or DER. Raises MalformedMessage; algorithms are not judged here.
+
+        The signer's certificate may be one of `known` (DER) instead of being in the message.
+        """
         fields = unwrap(message, oids.SIGNED_DATA)
         values.integer(
             fields.take()
@@ -54,7 +57,8 @@ class SignedMessage:
         signer = Fields(signer_infos[0].expect(tags.SEQUENCE))
         values.integer(signer.take())
         reference = CertificateReference.parse(signer.take())
-        index = reference.find(certificates)
+        candidates = (*certificates, *known)
+        index = reference.find(candidates)
         if index is None:
             raise MalformedMessage("the signer's certificate is not in the message")
         digest = _algorithm(signer.take(tags.SEQUENCE))
@@ -68,7 +72,7 @@ class SignedMessage:
             content_type=content_type,
             certificates=certificates,
             signer=reference,
-            signer_certificate=certificates[index],
+            signer_certificate=candidates[index],
             digest_oid=digest,
             signature_algorithm=algorithm,
             attributes=_attributes(signed),

@@ -24,8 +24,16 @@ class Digest:
     def require(self, *, allow_legacy: bool) -> Digest:
         """This digest, if it may be used. Raises AlgorithmRefused."""
         if self.legacy and not allow_legacy:
-            raise AlgorithmRefused(f"{self.name} is a legacy digest")
+            raise AlgorithmRefused(
+                f"{self.name} is a legacy digest",
+                public=f"The digest {self.label} is not accepted here; use SHA-256.",
+            )
         return self
+
+    @property
+    def label(self) -> str:
+        """Its name as people write it."""
+        return self.scep_capability or self.name.upper()
 
     def compute(self, *parts: bytes) -> bytes:
         """The digest of the joined parts."""

@@ -38,15 +38,21 @@ def template(
     request: CertificateRequest, grant: Grant, *, now: datetime, backdate: timedelta, life: timedelta
 ) -> CertificateTemplate:
     """The template of a certificate that lives for `life` from shortly before `now`."""
-    # Back-dating helps clocks that run late. It comes out of the life, not on top, and takes at most half.
-    not_before = (now - min(backdate, life / 2)).astimezone(UTC).replace(microsecond=0)
+    not_before, not_after = period(now, backdate, life)
     return CertificateTemplate(
         subject=request.subject,
         spki=request.spki,
         not_before=not_before,
-        not_after=not_before + life,
+        not_after=not_after,
         extensions=_extensions(request, grant),
     )
+
+
+def period(now: datetime, backdate: timedelta, life: timedelta) -> tuple[datetime, datetime]:
+    """notBefore and notAfter of a certificate made now that lives for `life`."""
+    # Back-dating helps clocks that run late. It comes out of the life, not on top, and takes at most half.
+    not_before = (now - min(backdate, life / 2)).astimezone(UTC).replace(microsecond=0)
+    return not_before, not_before + life
 
 
 def _extensions(request: CertificateRequest, grant: Grant) -> tuple[Extension, ...]:

@@ -34,6 +34,8 @@ class Profile(Entry):
     title: Annotated[str, Field(min_length=1, max_length=100)]
     holder: Literal["device", "user"]
     challenge: Literal["sealed", "static", "intune"]
+    approval: bool = False
+    approval_days: Annotated[int, Field(ge=1, le=90)] = 7
     platforms: tuple[Platform, ...] = ()
     subject: Annotated[dict[AttributeType, AttributeRule], AfterValidator(one_each)] = Field(
         default_factory=dict
@@ -74,7 +76,14 @@ class Profile(Entry):
             raise contradiction("it has no effect without certificate_only_renewal", "renewal_window")
         if "challenge_lifetime" in self.model_fields_set and self.challenge != "sealed":
             raise contradiction("it has no effect on challenges made elsewhere", "challenge_lifetime")
+        self._check_approval()
         return self
+
+    def _check_approval(self) -> None:
+        if self.approval and self.challenge == "intune":
+            raise contradiction("Intune has decided already, and waits to hear of the outcome", "approval")
+        if "approval_days" in self.model_fields_set and not self.approval:
+            raise contradiction("it has no effect without approval", "approval_days")
 
     @model_validator(mode="after")
     def _usages_for_each_key(self) -> Profile:
@@ -89,6 +98,11 @@ class Profile(Entry):
     def life(self) -> timedelta:
         """The longest life of a certificate."""
         return timedelta(days=self.validity)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a request waits for its approval, and an approved one for its device."""
+        return timedelta(days=self.approval_days)
 
     @property
     def key_policy(self) -> KeyPolicy:

@@ -112,3 +112,10 @@ def _cycle(generator: int, prime: int) -> Iterable[int]:
         value = value * generator % prime
         if value == 1:
             return
+
+
+def describe(key: object) -> str:
+    """The kind of a public key (of pyca/cryptography), as profiles name it: `RSA-2048`, `P-256`."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA-{key.key_size}"
+    return _CURVES.get(key.curve.name, key.curve.name) if isinstance(key, ec.EllipticCurvePublicKey) else ""

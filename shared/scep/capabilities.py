@@ -11,12 +11,16 @@ from shared.keys.digests import DIGESTS
 _ALWAYS = ("POSTPKIOperation", "SCEPStandard", "Renewal")
 
 
-def capabilities(*, allow_legacy: bool) -> str:
-    """One keyword a line. SHA-384 must be among them: strongSwan 5.9 finds nothing else without it."""
+def capabilities(*, allow_legacy: bool, next_ca: bool = False) -> str:
+    """One keyword a line; GetNextCACert when there is a `next_ca` to get.
+
+    SHA-384 must be among them: strongSwan 5.9 finds nothing else without it.
+    """
     algorithms = (*CIPHERS, *DIGESTS)
     accepted = (each.scep_capability for each in algorithms if allow_legacy or not each.legacy)
     # A dict keeps the order and takes a keyword once: three key sizes are all called AES.
-    return "\n".join(dict.fromkeys((*filter(None, accepted), *_ALWAYS)))
+    keywords = (*filter(None, accepted), *_ALWAYS, *(["GetNextCACert"] if next_ca else []))
+    return "\n".join(dict.fromkeys(keywords))
 
 
 def ca_certificates(ra: RAIdentity, issuer: Issuer, *, with_root: bool) -> bytes:

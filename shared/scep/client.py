@@ -1,6 +1,7 @@
 """The client's half of SCEP messages (RFC 8894 3): build a request, read a CertRep. Pure; whoever calls it does HTTP.
 
-The demo, the tests and the benchmarks enrol with it; it follows the RFC and takes no shortcut the server offers.
+`manage.py scep`, the demo, the tests and the benchmarks enrol with it; it follows the RFC and takes no shortcut the
+server offers. What a server says of itself is read in `advertised` and `ca_certificates`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cryptography import x509 as pyca
 from cryptography.hazmat.primitives import hashes
@@ -15,12 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from shared.asn1 import oids, values, writer
+from shared.asn1.reader import Element
 from shared.cms.enveloped import EnvelopedMessage, seal
 from shared.cms.signed import SignedMessage
 from shared.cms.signing import parse_degenerate, sign_message
-from shared.errors import IntegrityFailure
+from shared.errors import IntegrityFailure, MalformedMessage
 from shared.scep.message import FailInfo, MessageType, PKIStatus
 from shared.x509.certificate import Certificate
+from shared.x509.names import Name
+
+Member = TypeVar("Member", PKIStatus, FailInfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +39,25 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A CertRep as its receiver sees it. `certificates` is empty unless the status is SUCCESS."""
+    """A CertRep as its receiver sees it. `certificates` is empty unless the status is SUCCESS.
+
+    `digest` and `cipher` are the algorithms the server answered with; there is no cipher without certificates.
+    """
 
     status: PKIStatus
     fail_info: FailInfo | None
     fail_text: str
     certificates: tuple[Certificate, ...]
+    digest: str = ""
+    cipher: str = ""
+
+    def issued_to(self, spki: bytes) -> Certificate | None:
+        """The certificate for a public key; servers send others beside it, and not always behind it."""
+        return next((each for each in self.certificates if each.spki == spki), None)
 
 
 def build_request(
-    csr: bytes,
+    content: bytes,
     requester: Requester,
     recipient: Certificate,
     *,
@@ -51,10 +66,13 @@ def build_request(
     cipher: str = "aes-256-cbc",
     digest: str = "sha256",
 ) -> tuple[bytes, str, bytes]:
-    """A pkiMessage around `csr`, sealed to `recipient`; returns it with its transactionID and senderNonce."""
+    """A pkiMessage around `content`, sealed to `recipient`; returns it with its transactionID and senderNonce.
+
+    The content is a PKCS #10 request, or what `issuer_and_subject` makes for CertPoll.
+    """
     transaction_id = transaction_id or secrets.token_hex(20)
     nonce = secrets.token_bytes(16)
-    envelope = seal(csr, recipient.der, recipient.public_key, cipher=cipher, allow_legacy=True)
+    envelope = seal(content, recipient.der, recipient.public_key, cipher=cipher, allow_legacy=True)
     attributes = [
         (oids.SCEP_MESSAGE_TYPE, writer.printable_string(message_type.value)),
         (oids.SCEP_TRANSACTION_ID, writer.printable_string(transaction_id)),
@@ -71,31 +89,52 @@ def build_request(
     return message, transaction_id, nonce
 
 
+def issuer_and_subject(issuer: Name, subject: Name) -> bytes:
+    """What a CertPoll asks about (RFC 8894 3.3.3): the CA's name and the subject of the request, DER."""
+    return writer.sequence(issuer.encoded, subject.encoded)
+
+
 def read_reply(
     der: bytes, requester: Requester, ra: Certificate, *, transaction_id: str, nonce: bytes
 ) -> Reply:
-    """Verify and open a CertRep. Raises IntegrityFailure when it does not answer this very request."""
-    signed = SignedMessage.parse(der)
+    """Verify and open a CertRep that `ra` signed.
+
+    Raises MalformedMessage, AlgorithmRefused; IntegrityFailure when it does not answer this very request.
+    """
+    signed = SignedMessage.parse(der, known=[ra.der])
     signed.verify(ra.public_key, allow_legacy=True)
-    attributes = signed.attributes
-    if values.text(attributes[oids.SCEP_TRANSACTION_ID][0]) != transaction_id:
+    if values.text(_one(signed, oids.SCEP_TRANSACTION_ID, "transactionID")) != transaction_id:
         raise IntegrityFailure("the reply is of another transaction")
-    if values.octets(attributes[oids.SCEP_RECIPIENT_NONCE][0]) != nonce:
+    if values.octets(_one(signed, oids.SCEP_RECIPIENT_NONCE, "recipientNonce")) != nonce:
         raise IntegrityFailure("the reply does not carry the nonce of the request")
-    status = PKIStatus(values.text(attributes[oids.SCEP_PKI_STATUS][0]))
+    status = _member(PKIStatus, _one(signed, oids.SCEP_PKI_STATUS, "pkiStatus"))
     if status is not PKIStatus.SUCCESS:
-        info, text = attributes.get(oids.SCEP_FAIL_INFO), attributes.get(oids.SCEP_FAIL_INFO_TEXT)
+        info, text = (signed.attributes.get(oid) for oid in (oids.SCEP_FAIL_INFO, oids.SCEP_FAIL_INFO_TEXT))
         return Reply(
             status,
-            FailInfo(values.text(info[0])) if info else None,
+            _member(FailInfo, info[0]) if info else None,
             values.text(text[0]) if text else "",
             (),
+            signed.digest,
         )
-    plain, _ = EnvelopedMessage.parse(signed.content or b"").open(
-        [(requester.certificate.der, requester.key)], allow_legacy=True
-    )
-    certificates, _ = parse_degenerate(plain)
-    return Reply(status, None, "", tuple(Certificate.from_der(certificate) for certificate in certificates))
+    envelope = EnvelopedMessage.parse(signed.content or b"")
+    plain, _ = envelope.open([(requester.certificate.der, requester.key)], allow_legacy=True)
+    certificates = tuple(map(Certificate.from_der, parse_degenerate(plain)[0]))
+    return Reply(status, None, "", certificates, signed.digest, envelope.cipher)
+
+
+def _one(signed: SignedMessage, oid: str, name: str) -> Element:
+    found = signed.attributes.get(oid)
+    if not found:
+        raise MalformedMessage(f"the reply has no {name}")
+    return found[0]
+
+
+def _member(kind: type[Member], element: Element) -> Member:
+    try:
+        return kind(values.text(element))
+    except ValueError:
+        raise MalformedMessage(f"the reply has a {kind.__name__} that RFC 8894 does not know") from None
 
 
 def build_csr(

@@ -74,7 +74,7 @@ class PKIMessage:
         nonce = _attribute(signed, oids.SCEP_SENDER_NONCE)
         return cls(
             signed=signed,
-            signer=Certificate.from_der(signed.signer_certificate),
+            signer=Certificate.from_slice(signed.signer_certificate),
             message_type=values.text(message_type),
             transaction_id=text,
             sender_nonce=None if nonce is None else values.octets(nonce),
@@ -101,12 +101,19 @@ class ReplyContext:
     random: bytes
 
 
-def success(context: ReplyContext, certificates: Sequence[bytes], *, cipher: str) -> bytes:
-    """CertRep SUCCESS: the certificates, sealed to the signer of the request with the cipher it used."""
-    signer = context.message.signer
+def success(
+    context: ReplyContext, certificates: Sequence[bytes], crls: Sequence[bytes] = (), *, cipher: str
+) -> bytes:
+    """CertRep SUCCESS: certificates and CRLs, sealed to the signer of the request with the cipher it used."""
+    signer, content = context.message.signer, degenerate(certificates, crls)
     # Legacy or not was decided when the request was opened with this very cipher.
-    envelope = seal(degenerate(certificates), signer.der, signer.public_key, cipher=cipher, allow_legacy=True)
+    envelope = seal(content, signer.der, signer.public_key, cipher=cipher, allow_legacy=True)
     return _reply(context, envelope, PKIStatus.SUCCESS, ())
+
+
+def pending(context: ReplyContext) -> bytes:
+    """CertRep PENDING; its content is empty, not absent, as that of a FAILURE."""
+    return _reply(context, None, PKIStatus.PENDING, ())
 
 
 def failure(context: ReplyContext, info: FailInfo, text: str) -> bytes:

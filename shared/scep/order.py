@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shared.errors import MalformedMessage, PolicyViolation
 from shared.policy.alternative_names import san_from_text
 from shared.policy.callers import Caller
+from shared.policy.owner import check_owner, check_validity
 from shared.policy.profile import Profile
 from shared.policy.public_key import KeyAlgorithm, KeyPolicy
 from shared.policy.refusal import refusal
@@ -64,18 +65,11 @@ def check_order(order: ChallengeOrder, caller: Caller, profile: Profile) -> None
         sans = tuple(san_from_text(text) for text in order.sans)
         caller.check(profile.name, subject, sans)
         profile.check_names(subject, sans)
-        _check_owner(order, profile)
+        check_owner(profile, order.user)
         _check_usages(order, profile)
         _check_times(order, profile)
     except (MalformedMessage, PolicyViolation) as error:
         raise PolicyViolation(error.reason, public=f"The order: {error.reason}.") from None
-
-
-def _check_owner(order: ChallengeOrder, profile: Profile) -> None:
-    if profile.holder == "user" and not order.user:
-        raise refusal("user is missing", f"profile {profile.name} is for users")
-    if profile.holder == "device" and order.user:
-        raise refusal("user does not belong here", f"profile {profile.name} is for devices")
 
 
 def _check_usages(order: ChallengeOrder, profile: Profile) -> None:
@@ -94,9 +88,4 @@ def _check_usages(order: ChallengeOrder, profile: Profile) -> None:
 def _check_times(order: ChallengeOrder, profile: Profile) -> None:
     if order.lifetime_minutes is not None and order.lifetime_minutes > profile.challenge_lifetime:
         raise refusal("lifetime_minutes is too long", f"at most {profile.challenge_lifetime}")
-    if order.validity_days is None:
-        return
-    if profile.is_apple_only:
-        raise refusal("validity_days does not belong here", "Apple devices always get the profile's validity")
-    if order.validity_days > profile.validity:
-        raise refusal("validity_days is too long", f"at most {profile.validity}")
+    check_validity(profile, order.validity_days)

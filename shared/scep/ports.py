@@ -1,15 +1,49 @@
-"""What SCEP asks of the rest of the house: who vouches for a request, and who is told of the outcome."""
+"""What SCEP asks of the rest of the house: who vouches for a request, who is told of the outcome, who takes notes,
+and where CRLs are published."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
-from shared.errors import ChallengeRejected
+from shared.errors import ChallengeRejected, RequestError
 from shared.policy.profile import Profile
 from shared.x509.certificate import Certificate
 from shared.x509.request import CertificateRequest
+
+Fact = Literal["transaction", "operation", "status", "serial", "subject", "device", "user"]
+
+
+class Timeline(Protocol):
+    """Where one exchange notes what it does, for administrators to read. It never raises and never waits.
+
+    Nothing secret may be noted: no challenge, no key, no request. Reasons of errors are fit for the log, so for this.
+    """
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Times what happens inside, and notes the error that leaves it."""
+
+    def note(self, fact: Fact, value: str) -> None:
+        """A fact as soon as it is known; the last word counts. `status` is a PKIStatus by name."""
+
+    def refused(self, error: RequestError, fail_info: str) -> None:
+        """The exchange ends with a CertRep FAILURE that says `fail_info`."""
+
+
+class Untraced:
+    """A Timeline that notes nothing."""
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def note(self, fact: Fact, value: str) -> None: ...
+
+    def refused(self, error: RequestError, fail_info: str) -> None: ...
+
+
+UNTRACED: Final = Untraced()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +55,7 @@ class EnrollmentAttempt:
     transaction_id: str
     profile: Profile
     now: datetime
+    timeline: Timeline = UNTRACED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +88,13 @@ class ChallengeValidator(Protocol):
     def validate(self, attempt: EnrollmentAttempt) -> Vouching:
         """Raises ChallengeRejected (LateChallenge when only the time is over); IntuneUnavailable or
         StoreUnavailable when somebody is away."""
+
+
+class CRLReader(Protocol):
+    """Where published CRLs are read."""
+
+    def read(self, issuer: str) -> bytes | None:
+        """The CRL (DER) of an issuer, by id; None if it has published none. Raises StoreUnavailable."""
 
 
 class EnrollmentReporter(Protocol):

@@ -50,6 +50,11 @@ class Renewals:
             return Renewal(None, live, violation)
         return Renewal(_order(record, request, profile), live, ChallengeRejected("renewal"))
 
+    def find_live(self, signer: Certificate, now: datetime) -> CertificateRecord | None:
+        """The record of a signer's certificate if it is ours and good now. Raises StoreUnavailable."""
+        record = self.store.find(self.issuer.id, signer.serial_hex) if self._issued(signer) else None
+        return record if record is not None and _live(record, now) else None
+
     def _issued(self, signer: Certificate) -> bool:
         """Whether our issuer signed the signer's certificate: name first, which is cheap, then the signature."""
         if signer.issuer.encoded != self.issuer.certificate.subject.encoded:

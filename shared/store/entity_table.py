@@ -17,6 +17,8 @@ from shared.store.faults import code_of, is_missing, translate
 # Every write of ours may be sent again: what was carried out already meets itself as a Conflict.
 _WRITE: Final[dict[str, Any]] = {"retry_on_methods": frozenset(("POST", "PUT", "PATCH", "DELETE"))}
 _INSERT: Final[dict[str, Any]] = {**_WRITE, "response_preference": "return-no-content"}
+BATCH: Final = 100
+"""Rows of one transaction at most."""
 # A page of a scan may cost the service five seconds, and no device waits for one.
 _PATIENT: Final[dict[str, Any]] = {"read_timeout": 20}
 
@@ -53,6 +55,17 @@ class EntityTable:
             self._client.upsert_entity(row, mode=UpdateMode.REPLACE)
         except AzureError as error:
             raise translate(error, act) from None
+
+    def put_all(self, batch: list[Row], act: str) -> None:
+        """Insert or replace all rows (at most 100, one partition) or none."""
+        if len(batch) == 1:  # which needs no transaction
+            return self.upsert(batch[0], act)
+        changes = [("upsert", row, {"mode": UpdateMode.REPLACE}) for row in batch]
+        try:
+            self._client.submit_transaction(changes, **_WRITE)
+        except AzureError as error:
+            raise translate(error, act) from None
+        return None
 
     def merge(self, row: Row, etag: str, act: str) -> str:
         """Merge into the row that has `etag`; returns the new one. Raises Conflict if it has another or is
@@ -91,6 +104,33 @@ class EntityTable:
         except AzureError as error:
             raise translate(error, act) from None
 
+    def delete_all(self, batch: list[Address], act: str) -> None:
+        """Delete the rows (at most 100, one partition), those that are there."""
+        changes = [("delete", {"PartitionKey": key.partition, "RowKey": key.row}) for key in batch]
+        try:
+            self._client.submit_transaction(changes, **_WRITE)
+        except TableTransactionError as error:
+            if code_of(error) not in ("ResourceNotFound", "EntityNotFound"):
+                raise translate(error, act) from None
+            for address in batch:  # somebody else is at it too: a transaction is all or nothing
+                self.delete(address, act)
+        except AzureError as error:
+            raise translate(error, act) from None
+
+    def addresses(self, keys: Range, act: str) -> Iterator[Address]:
+        """Where the rows of a range of partitions are, in order."""
+        query = "PartitionKey ge @first and PartitionKey lt @beyond"
+        parameters = {"first": keys.first, "beyond": keys.beyond}
+        only = ["PartitionKey", "RowKey"]
+        for row in self._scan(act, query, parameters, select=only, **_PATIENT):
+            yield Address(row["PartitionKey"], row["RowKey"])
+
+    def within(self, partition: str, rows: Range, act: str) -> Iterator[TableEntity]:
+        """The rows of a partition whose row key is in `rows`, in order."""
+        query = "PartitionKey eq @key and RowKey ge @first and RowKey lt @beyond"
+        parameters = {"key": partition, "first": rows.first, "beyond": rows.beyond}
+        return self._scan(act, query, parameters, **_PATIENT)
+
     def partition(self, key: str, act: str) -> Iterator[TableEntity]:
         """All rows of a partition, in order."""
         return self._scan(act, "PartitionKey eq @key", {"key": key}, **_PATIENT)
@@ -107,7 +147,7 @@ class EntityTable:
         return next(self._scan(act, query, parameters, results_per_page=1), None)
 
     def _scan(
-        self, act: str, query: str, parameters: dict[str, str], **options: int
+        self, act: str, query: str, parameters: dict[str, str], **options: object
     ) -> Iterator[TableEntity]:
         query_entities: Callable[..., Iterable[TableEntity]] = self._client.query_entities
         found = iter(query_entities(query, parameters=parameters, **options))

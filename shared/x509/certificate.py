@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final
 
 from shared.asn1 import tags, values, writer
-from shared.asn1.reader import Fields, read
+from shared.asn1.reader import Element, Fields, read, read_der
 from shared.errors import MalformedMessage
 from shared.keys import signatures
 from shared.x509.extensions import Extension
 from shared.x509.names import Name
-from shared.x509.tbs import TBSCertificate, parse_tbs, tbs_from_element
+from shared.x509.tbs import TBSCertificate, parse_tbs
 
 __all__ = [
     "Certificate",
@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _VERSION_3: Final = writer.context(0, writer.integer(2))
+_FIELDS: Final = tuple(each.name for each in fields(TBSCertificate))
 _MAX_SERIAL_BITS: Final = 159  # twenty octets, and the first bit is the sign (RFC 5280 4.1.2.2)
 
 
@@ -57,14 +58,27 @@ class Certificate(TBSCertificate):
     @classmethod
     def from_der(cls, der: bytes) -> Certificate:
         """Raises MalformedMessage. Neither signature nor key is looked at, nor validity."""
-        whole = read(der)
-        fields = Fields(whole.expect(tags.SEQUENCE))
-        tbs, algorithm, signature = fields.take(tags.SEQUENCE), fields.take(tags.SEQUENCE), fields.take()
-        fields.finish()
-        contents = tbs_from_element(tbs)
+        return cls._from_element(read(der))
+
+    @classmethod
+    def from_slice(cls, der: bytes) -> Certificate:
+        """The same for bytes that were cut out of what was read, or composed here: BER forms are not looked for."""
+        return cls._from_element(read_der(der))
+
+    @classmethod
+    def _from_element(cls, whole: Element) -> Certificate:
+        parts = Fields(whole.expect(tags.SEQUENCE))
+        tbs, algorithm, signature = parts.take(tags.SEQUENCE), parts.take(tags.SEQUENCE), parts.take()
+        parts.finish()
+        contents = parse_tbs(tbs.encoded)
         if contents.signature_algorithm != algorithm.encoded:  # RFC 5280 4.1.1.2
             raise MalformedMessage("a certificate that names two signature algorithms")
-        return cls(**vars(contents), der=whole.encoded, signature=values.bits(signature))
+        known = dict(vars(contents))  # the fields, and what was read of them so far
+        certificate = cls(
+            **{name: known.pop(name) for name in _FIELDS}, der=whole.encoded, signature=values.bits(signature)
+        )
+        vars(certificate).update(known)
+        return certificate
 
 
 def compose_tbs(

@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from shared.asn1 import oids, tags, values, writer
-from shared.asn1.reader import Element, Fields, read, read_der
+from shared.asn1.reader import Fields, read_der
 from shared.errors import MalformedMessage
 from shared.x509.extension_values import (
     parse_authority_key_identifier,
@@ -111,13 +111,13 @@ class TBSCertificate:
         return None if found is None else found[1]
 
 
+@lru_cache(maxsize=64)
 def parse_tbs(tbs: bytes) -> TBSCertificate:
-    """What a TBSCertificate says. Raises MalformedMessage."""
-    return tbs_from_element(read(tbs))
+    """What a TBSCertificate in DER says (RFC 5280 4.1.2). Raises MalformedMessage.
 
-
-def tbs_from_element(whole: Element) -> TBSCertificate:
-    """The same for an element that was read before (RFC 5280 4.1.2)."""
+    The latest are kept with what was read of them: what is linted before it is signed is read back right afterwards.
+    """
+    whole = read_der(tbs)
     fields = Fields(whole.expect(tags.SEQUENCE))
     fields.optional(tags.context(0))
     serial, algorithm = values.integer(fields.take()), fields.take(tags.SEQUENCE)

@@ -23,6 +23,7 @@ from shared.x509.extensions import (
     subject_alternative_name,
 )
 from shared.x509.general_names import GeneralName
+from tests.ca.announcements import announcement, announcement_rules
 from tests.ca.drafts import CA_NAME, Draft, ca_certificate, good_draft, keys
 from tests.ca.lists import crl, crl_rules, request, request_rules
 from tests.scep.authority import DAY, NOW
@@ -115,7 +116,7 @@ CERTIFICATE_RULES = {
     ),
 }
 RULES = {name: (draft.tbs(), finding) for name, (draft, finding) in CERTIFICATE_RULES.items()}
-RULES |= crl_rules() | request_rules()
+RULES |= crl_rules() | request_rules() | announcement_rules()
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -156,6 +157,13 @@ def test_the_table_violates_every_rule_there_is() -> None:
 )
 def test_a_certificate_that_keeps_the_rules_passes(draft: Draft, kind: Signable) -> None:
     assert linter().lint(draft.tbs()) is kind
+
+
+def test_an_announcement_that_keeps_the_rules_passes() -> None:
+    assert linter().lint(announcement()) is Signable.ANNOUNCEMENT
+    allowed = frozenset(Signable) - {Signable.ANNOUNCEMENT}
+    with pytest.raises(IssuanceFault, match="does not sign a GetNextCACert announcement"):
+        Linter(allowed, signature_algorithm(keys("ca")), ca_certificate()).lint(announcement())
 
 
 def test_a_crl_and_a_request_that_keep_the_rules_pass() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import Outcome, run_app
+from tests.conformance.harness import Invocation, Outcome, run_app
 from tests.host.process import ROOT
 
 pytestmark = [pytest.mark.conformance]
@@ -35,3 +35,22 @@ def test_no_route_is_one_that_the_host_keeps_for_itself(outcome: Outcome) -> Non
     assert prefix == ""
     assert routes
     assert [route for route in routes if route.lower().startswith(("admin", "runtime"))] == []
+
+
+def test_scep_which_has_threads_of_its_own_is_served(
+    python_313: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = {
+        "SCEPTER_PUBLIC_URL": "http://pki.example.org",
+        "SCEPTER_CHALLENGE_KEYS": "bm90IGEgc2VjcmV0LCBub3QgYSBzZWNyZXQsIG5vdDE=",
+        "SCEPTER_PROFILES_FILE": str(ROOT / "profiles.sample.toml"),
+    }
+    url = "http://pki.example.org/scep/any?operation="
+    asked = {"nobody": "GetCACaps", "device": "PKIOperation"}
+    calls = [
+        Invocation("scep", {"method": "GET", "url": url + operation, "params": {"profile": profile}})
+        for profile, operation in asked.items()
+    ]
+    results = run_app(python_313, ROOT, calls, tmp_path_factory.mktemp("scep"), settings).results
+    assert [result["error"] for result in results] == [None, None]
+    assert [result["returned"]["status_code"] for result in results] == ["404", "400"]

@@ -10,6 +10,7 @@ from tests.contracts import examples
 from tests.contracts.backend import Backend
 
 READ = replace(examples.record(), etag="W/\"datetime'2026-03-01T12%3A30%3A15.0000000Z'\"")
+WAITING = replace(examples.pending(), etag=READ.etag)
 ACTS: dict[str, Callable[[Backend], object]] = {
     "claim": lambda b: b.store().claim(examples.claim()),
     "find_claim": lambda b: b.store().find_claim("device:a", "challenge-1"),
@@ -30,5 +31,15 @@ ACTS: dict[str, Callable[[Backend], object]] = {
     "put": lambda b: b.publications().put(
         "crl/a.crl", b"crl", content_type="application/pkix-crl", max_age=60, overwrite=True
     ),
+    "append": lambda b: b.traces().append([examples.trace(device="")]),
+    "append many": lambda b: b.traces().append([examples.trace(device="", mark=mark) for mark in "abc"]),
+    "find traces": lambda b: list(b.traces().find("id", "transaction-1", [examples.NOW.date()])),
+    "purge": lambda b: b.traces().purge(examples.NOW.date(), 100),
+    "create": lambda b: b.pending().create(examples.pending()),
+    "find request": lambda b: b.pending().find(examples.pending().id),
+    "holder": lambda b: b.pending().holder("device", "challenge-1"),
+    "decide": lambda b: b.pending().decide(WAITING, examples.verdict()),
+    "all": lambda b: list(b.pending().all()),
+    "forget request": lambda b: b.pending().forget(examples.pending()),
     "send": lambda b: b.queue().send({"version": 1}),
 }

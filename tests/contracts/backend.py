@@ -9,6 +9,10 @@ from typing import Protocol
 from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_pending import MemoryPendingRequests
+from shared.store.memory_traces import MemoryTraceStore
+from shared.store.pending import PendingRequests
+from shared.store.pending_table import TablePendingRequests
 from shared.store.ports import (
     CertificateStore,
     Inventory,
@@ -20,6 +24,8 @@ from shared.store.ports import (
 )
 from shared.store.queues import StorageQueue
 from shared.store.tables import TableStore
+from shared.store.trace_table import TableTraceStore
+from shared.store.traces import TraceStore
 from shared.store.uses import TableUseCounter
 
 
@@ -35,6 +41,8 @@ class Backend:
     use_counter: Callable[[], UseCounter]
     publications: Callable[[], PublicationStore]
     queue: Callable[[], Queue]
+    traces: Callable[[], TraceStore]
+    pending: Callable[[], PendingRequests]
 
 
 def in_memory() -> Backend:
@@ -44,7 +52,10 @@ def in_memory() -> Backend:
         MemoryPublicationStore(),
         MemoryQueue(),
     )
-    return Backend(lambda: store, lambda: uses, lambda: publications, lambda: queue)
+    traces, pending = MemoryTraceStore(), MemoryPendingRequests()
+    return Backend(
+        lambda: store, lambda: uses, lambda: publications, lambda: queue, lambda: traces, lambda: pending
+    )
 
 
 def in_azurite(connection: StorageConnection, name: str) -> Backend:
@@ -53,6 +64,8 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         use_counter=lambda: TableUseCounter(connection.table("uses")),
         publications=lambda: BlobPublicationStore(connection.container(f"{name}-pki")),
         queue=lambda: StorageQueue(connection.queue(f"{name}-crl")),
+        traces=lambda: TableTraceStore(connection.table("traces")),
+        pending=lambda: TablePendingRequests(connection.table("requests")),
     )
 
 

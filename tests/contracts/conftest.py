@@ -8,6 +8,7 @@ import pytest
 
 from local.azurite import Azurite
 from shared.store.connection import StorageConnection
+from shared.store.pending import PendingRequests
 from shared.store.ports import (
     CertificateStore,
     Inventory,
@@ -17,6 +18,7 @@ from shared.store.ports import (
     SupersessionStore,
     UseCounter,
 )
+from shared.store.traces import TraceStore
 from tests.contracts.backend import Backend, Store, in_azurite, in_memory
 
 
@@ -69,6 +71,16 @@ def use_counter(backend: Backend) -> UseCounter:
 @pytest.fixture
 def publications(backend: Backend) -> PublicationStore:
     return backend.publications()
+
+
+@pytest.fixture
+def traces(backend: Backend) -> TraceStore:
+    return backend.traces()
+
+
+@pytest.fixture
+def pending(backend: Backend) -> PendingRequests:
+    return backend.pending()
 
 
 @pytest.fixture

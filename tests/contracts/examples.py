@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from shared.store.pending import Decision, PendingRequest, Verdict
 from shared.store.ports import CertificateRecord, Claim, Revocation, RevocationChange, Supersession
+from shared.store.traces import Step, Trace
 from shared.x509.serial import make_serial
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
@@ -95,3 +97,50 @@ def change(**changes: Any) -> RevocationChange:
 
 def supersession(**changes: Any) -> Supersession:
     return replace(Supersession(date(2026, 4, 1), ISSUER, serial(), serial(number=2)), **changes)
+
+
+def trace(**changes: Any) -> Trace:
+    usual = Trace(
+        transaction="transaction-1",
+        at=NOW.replace(microsecond=123000),
+        mark="0a1b2c3d",
+        operation="PKCSReq",
+        profile="device",
+        source="198.51.100.7",
+        agent="a client",
+        status="SUCCESS",
+        milliseconds=12.345,
+        steps=(Step("parse", 0.25), Step("challenge", 1.5, "ChallengeRejected")),
+        fail_info="BAD_REQUEST",
+        error="ChallengeRejected",
+        cause="promised 'CN=a', found 'CN=b'",
+        device="laptop-1",
+        user="ann@example.org",
+        subject="CN=laptop-1,O=Example",
+    )
+    return replace(usual, **changes)
+
+
+def pending(**changes: Any) -> PendingRequest:
+    usual = PendingRequest(
+        profile="device",
+        transaction_id="transaction-1",
+        signer_key_hash="cd" * 32,
+        identity="challenge-1",
+        vouched_by="sealed:portal",
+        subject=b"\x30\x07subject",
+        spki=b"\x30\x04spki",
+        extensions=b"\x30\x0aextensions",
+        life=timedelta(days=3660),
+        requested_at=NOW,
+        patience=timedelta(days=90),
+        device="laptop-1",
+        user="ann@example.org",
+        challenge_minted_at=NOW - timedelta(minutes=5),
+    )
+    return replace(usual, **changes)
+
+
+def verdict(**changes: Any) -> Verdict:
+    usual = Verdict(Decision.APPROVED, "admin:ann", NOW + timedelta(hours=1), "seen on the phone")
+    return replace(usual, **changes)

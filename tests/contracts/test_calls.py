@@ -51,12 +51,14 @@ def counted(azurite: Azurite, connection: StorageConnection, unique_name: str) -
     transport.close()
 
 
-@pytest.mark.parametrize("act", [name for name in ACTS if name not in ("take", "take the last")])
+@pytest.mark.parametrize(
+    "act", [name for name in ACTS if name not in ("take", "take the last", "forget request")]
+)
 def test_every_method_is_one_call(counted: Counted, act: str) -> None:
     try:
         ACTS[act](counted.backend)
     except Conflict:
-        assert act == "set_revocation"  # there is no such record, which one call finds out
+        assert act in ("set_revocation", "decide")  # there is no such row, which one call finds out
     assert len(counted.requests) == 1
 
 
@@ -80,6 +82,16 @@ def test_a_revocation_is_one_call(counted: Counted) -> None:
     counted.requests.clear()
     store.set_revocation(record, examples.revocation())
     assert counted.requests == ["PATCH"]
+
+
+def test_a_pending_request_comes_and_goes_in_one_call_each(counted: Counted) -> None:
+    pending = counted.backend.pending()
+    pending.create(examples.pending())
+    request = pending.find(examples.pending().id)
+    assert request is not None
+    pending.forget(pending.decide(request, examples.verdict()))
+    assert counted.requests == ["POST", "GET", "PATCH", "POST"]
+    assert list(pending.all()) == []
 
 
 def test_a_conflict_is_one_call(counted: Counted) -> None:

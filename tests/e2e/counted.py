@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,23 +16,26 @@ from shared.ca.folder import CAFolder
 from shared.keys.ports import SigningKey
 from shared.store.connection import StorageConnection
 from shared.store.transport import StorageTransport
-from shared.wiring import CRL_QUEUE, Application
+from shared.stores import CRL_QUEUE
+from shared.wiring import Application
 
 # After the account's name: the table with the row's keys, the queue, or the container and the blob.
-_RESOURCE = re.compile(r"https?://[^/]+/[^/]+/(?P<name>[A-Za-z0-9-]+)")
+_RESOURCE = re.compile(r"https?://[^/]+/[^/]+/(?P<name>[$A-Za-z0-9-]+)")
 
 
 class CountingTransport(StorageTransport):
-    """Notes "METHOD resource" of each request that leaves, retries included."""
+    """Notes "METHOD resource" and the thread of each request that leaves, retries included."""
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
         self.requests: list[str] = []
+        self.threads: list[int] = []
         self._prefix = prefix
 
     def send(self, request: Any, **options: Any) -> Any:
         found = _RESOURCE.match(request.url)
         assert found is not None, request.url
+        self.threads.append(threading.get_ident())
         self.requests.append(f"{request.method} {found['name'].removeprefix(self._prefix)}")
         return super().send(request, **options)
 
@@ -87,4 +91,5 @@ class CountedApplication(Application):
         return CountedFolder(self.settings.ca_folder, self.signatures)
 
     def close(self) -> None:
+        super().close()
         self.transport.close()

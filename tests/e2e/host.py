@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from commands.challenge import order_challenge
-from commands.demo_device import Device
+from commands.scep_device import Device
 from local.first_run import prepare, read_values, write_settings
 from shared.ca.ceremony import CAPlan
 from shared.ca.folder import CAFolder

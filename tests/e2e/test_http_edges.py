@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from commands.demo_device import Device
+from commands.scep_device import Device
 from shared.cms.signing import parse_degenerate
 from shared.scep.message import PKIStatus
 from shared.x509.certificate import Certificate

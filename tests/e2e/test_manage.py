@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from shared.policy.profiles import Profiles
 from shared.scep.message import PKIStatus
 from tests.e2e.host import POLICY, ROOT, Host, free_port
 from tests.e2e.messages import enrolment
@@ -157,10 +158,13 @@ def test_a_crl_that_is_not_there_is_told(host: Host) -> None:
 
 
 def test_the_policy_file_is_checked(tmp_path: Path) -> None:
-    assert "3 profiles" in run("profile", "check", str(POLICY)).said
+    count = len(Profiles.load(POLICY).profiles)
+    assert f"{count} profiles" in run("profile", "check", str(POLICY)).said
+    lines = POLICY.read_text("utf-8").splitlines()
+    line = lines.index("validity = 90")
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(POLICY.read_text("utf-8").replace("validity = 90", "validity = 0"), "utf-8")
-    run("profile", "check", str(wrong)).assert_refused(f"{wrong}:48: profiles.shared.validity")
+    wrong.write_text("\n".join([*lines[:line], "validity = 0", *lines[line + 1 :]]), "utf-8")
+    run("profile", "check", str(wrong)).assert_refused(f"{wrong}:{line + 1}: profiles.shared.validity")
 
 
 def test_the_ca_is_shown(host: Host) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from commands.challenge import order_challenge, secret_of
-from commands.demo_device import Device
+from commands.scep_device import Device
 from local.first_run import ROOT, read_values
 from shared.scep.message import PKIStatus
 

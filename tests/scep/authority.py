@@ -21,15 +21,21 @@ from shared.keys import software
 from shared.keys.ports import SigningKey, public_key_info
 from shared.policy.profile import Profile
 from shared.policy.profiles import Profiles
+from shared.revocation.published import PublishedCRLs
 from shared.revocation.service import RevocationService
+from shared.scep.approval import Approvals
 from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
 from shared.scep.client import Reply, Requester, build_csr, build_request, read_reply
+from shared.scep.decisions import Decisions
+from shared.scep.enrolment import Enrolment
 from shared.scep.message import MessageType
 from shared.scep.mint import ChallengeMint
 from shared.scep.renewal import Renewals
+from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
-from shared.store.memory import MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_pending import MemoryPendingRequests
 from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 
@@ -75,14 +81,39 @@ extended_key_usage = { allowed = ["clientAuth"] }
 validity = 365
 legacy_algorithms = true
 
+[profiles.approved]
+title = "Devices that an administrator approves"
+holder = "device"
+challenge = "sealed"
+approval = true
+approval_days = 3
+subject.CN = { pattern = "[a-z0-9-]{1,40}", required = true }
+subject.O = { pattern = "Example" }
+san.dns = { pattern = "[a-z0-9-]+[.]example[.]org" }
+key_usage = { allowed = ["digitalSignature", "keyEncipherment"] }
+extended_key_usage = { allowed = ["clientAuth"] }
+validity = 365
+certificate_only_renewal = true
+renewal_window = "50%"
+
+[profiles.approved-static]
+title = "Approved, with a shared secret"
+holder = "device"
+challenge = "static"
+approval = true
+subject.CN = { pattern = "[a-z0-9-]{1,40}", required = true }
+key_usage = { allowed = ["digitalSignature"] }
+validity = 90
+legacy_algorithms = true
+
 [[callers]]
 name = "tests"
-profiles = ["device", "user"]
+profiles = ["device", "user", "approved"]
 rate = "100000/minute"
 
 [[static_challenges]]
 name = "shared"
-profiles = ["static"]
+profiles = ["static", "approved-static"]
 expires = 2030-01-01
 """
 
@@ -127,6 +158,8 @@ class World:
     now: datetime = NOW
     store: MemoryStore = field(default_factory=MemoryStore)
     crl_requests: MemoryQueue = field(default_factory=MemoryQueue)
+    requests: MemoryPendingRequests = field(default_factory=MemoryPendingRequests)
+    publications: MemoryPublicationStore = field(default_factory=MemoryPublicationStore)
 
     def __post_init__(self) -> None:
         self.root, issuing, issuing_key, self.ra = tiers(self.algorithm)
@@ -140,13 +173,22 @@ class World:
         static = StaticChallenges(
             self.profiles.static_challenges, {"shared": STATIC_SECRET}, MemoryUseCounter()
         )
+        renewals = Renewals(self.issuer, self.store)
+        self.approvals = Approvals(self.requests, self.authority, renewals, DAY)
+        self.decisions = Decisions(self.requests, self.authority)
         self.service = SCEPService(
-            authority=self.authority,
+            issuer=self.issuer,
             ra=self.registration,
-            validators={"sealed": self.sealed, "static": static},
-            renewals=Renewals(self.issuer, self.store),
-            supersessions=self.store,
-            backdate=DAY,
+            enrolment=Enrolment(
+                authority=self.authority,
+                validators={"sealed": self.sealed, "static": static},
+                renewals=renewals,
+                approvals=self.approvals,
+                supersessions=self.store,
+                backdate=DAY,
+            ),
+            approvals=self.approvals,
+            retrieval=Retrieval(self.issuer, self.store, renewals, PublishedCRLs(lambda: self.publications)),
         )
 
     def profile(self, name: str = "device") -> Profile:

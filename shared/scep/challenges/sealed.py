@@ -63,6 +63,8 @@ class SealedChallenges:
         Raises ChallengeRejected, LateChallenge if only its time is over, PolicyViolation, AlgorithmRefused.
         """
         promise = self.open(attempt.challenge)
+        attempt.timeline.note("device", promise.device)
+        attempt.timeline.note("user", promise.user)
         check_promise(promise, attempt.request, attempt.profile)
         vouching = _vouching(promise)
         if promise.has_expired(attempt.now):

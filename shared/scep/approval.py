@@ -1,0 +1,166 @@
+"""PENDING and CertPoll (RFC 8894 3.3.3): a request that passed challenge and policy waits for an administrator.
+
+It is issued at the first message about it after its approval, under the identity of the order it came with, so that
+whoever repeats gets the same certificate. What is issued is what is on record, whatever the message says.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.asn1 import writer
+from shared.asn1.reader import read_der
+from shared.ca.authority import CertificateAuthority, Issued, Order
+from shared.errors import ChallengeRejected, Conflict, PolicyViolation, UnknownCertificate
+from shared.policy.authorization import period
+from shared.scep.exchange import Exchange
+from shared.scep.renewal import Renewals
+from shared.store.pending import Decision, PendingRequest, PendingRequests, request_id
+from shared.x509.certificate import CertificateTemplate
+from shared.x509.extensions import Extension, parse_extensions
+from shared.x509.names import Name
+
+log = logging.getLogger("scepter.scep")
+
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """The device's side: to submit a request, and to ask what became of it."""
+
+    requests: PendingRequests
+    authority: CertificateAuthority
+    renewals: Renewals
+    backdate: timedelta
+
+    def submit(
+        self, exchange: Exchange, template: CertificateTemplate, order: Order
+    ) -> Issued | PendingRequest:
+        """Put a request on record, or tell what became of it if it is there.
+
+        Raises ChallengeRejected (its challenge waits with another key), PolicyViolation (it was denied), and what
+        issuing raises.
+        """
+        request = _compose(exchange, template, order)
+        for _ in range(_TRIES):
+            try:
+                with exchange.timeline.step("wait"):
+                    self.requests.create(request)
+            except Conflict:
+                waiting = self._in_the_way(request, exchange)
+                if waiting is not None:
+                    return self._settle(exchange, waiting)
+            else:
+                log.info("transaction %s request %s waits", exchange.transaction_id, request.id)
+                return request
+        raise Conflict("create: others keep submitting the same request")
+
+    def resume(self, exchange: Exchange, order: Order, key_hash: str) -> Issued | PendingRequest | None:
+        """What became of the request of this order and key, None if none is on record. Raises as `submit`."""
+        with exchange.timeline.step("wait"):
+            holder = self.requests.holder(order.profile, order.identity)
+            request = self.requests.find(holder) if holder else None
+        if request is None or exchange.now >= request.ends_at or request.key_hash != key_hash:
+            return None
+        return self._settle(exchange, request)
+
+    def poll(self, exchange: Exchange) -> Issued | PendingRequest:
+        """CertPoll: known by its transaction and its signer's key, whatever its content says. Raises as `submit`;
+        UnknownCertificate when no such request waits."""
+        exchange.address()
+        identifier = request_id(exchange.profile.name, exchange.transaction_id, exchange.signer.key_hash)
+        with exchange.timeline.step("wait"):
+            request = self.requests.find(identifier)
+        if request is None or exchange.now >= request.ends_at:
+            raise UnknownCertificate(
+                "poll: no request of this transaction and key is on record",
+                public="No request of this transaction and key is waiting.",
+            )
+        exchange.timeline.note("subject", Name.from_der(request.subject).text())
+        return self._settle(exchange, request)
+
+    def _in_the_way(self, request: PendingRequest, exchange: Exchange) -> PendingRequest | None:
+        """The same request on record; or None when what stood in its way is gone, so that it can be put there."""
+        found = self.requests.find(request.id)
+        if found is None:
+            holder = self.requests.holder(request.profile, request.identity)
+            found = self.requests.find(holder) if holder else None
+        if found is None:
+            return None
+        if exchange.now >= found.ends_at or found.identity != request.identity:
+            # Over, or of an earlier challenge: this key's holder has just shown a fresh one.
+            self.requests.forget(found)
+            return None
+        if found.key_hash != request.key_hash:
+            raise ChallengeRejected(f"replay: identity {request.identity} waits with another key")
+        return found
+
+    def _settle(self, exchange: Exchange, request: PendingRequest) -> Issued | PendingRequest:
+        if request.verdict is None:
+            return request
+        if request.verdict.decision is Decision.DENIED:
+            raise PolicyViolation(
+                f"request {request.id} was denied by {request.verdict.by}",
+                public="The request was not approved.",
+            )
+        self._check_signer(exchange, request)
+        order = order_of(request)
+        exchange.timeline.note("device", order.device)
+        exchange.timeline.note("user", order.user)
+        with exchange.timeline.step("issue"):
+            template = _template(request, exchange, self.backdate)
+            return self.authority.issue(template, order, now=exchange.now)
+
+    def _check_signer(self, exchange: Exchange, request: PendingRequest) -> None:
+        """A certificate that spoke for another key than its own must be good to this day."""
+        own_key = exchange.signer.key_hash == request.key_hash
+        if not own_key and self.renewals.find_live(exchange.signer, exchange.now) is None:
+            raise UnknownCertificate(f"signer {exchange.signer.serial_hex} is not a live certificate of ours")
+
+
+def order_of(request: PendingRequest) -> Order:
+    """The order to issue an approved request under; whoever approved goes on record beside whoever vouched."""
+    approval = f" approved:{request.verdict.by}" if request.verdict else ""
+    return Order(
+        identity=request.identity,
+        profile=request.profile,
+        vouched_by=f"{request.vouched_by}{approval}",
+        device=request.device,
+        user=request.user,
+        challenge_minted_at=request.challenge_minted_at,
+    )
+
+
+def _compose(exchange: Exchange, template: CertificateTemplate, order: Order) -> PendingRequest:
+    return PendingRequest(
+        profile=exchange.profile.name,
+        transaction_id=exchange.transaction_id,
+        signer_key_hash=exchange.signer.key_hash,
+        identity=order.identity,
+        vouched_by=order.vouched_by,
+        subject=template.subject.encoded,
+        spki=template.spki,
+        extensions=writer.sequence(*(extension.encoded for extension in template.extensions)),
+        life=template.not_after - template.not_before,
+        requested_at=exchange.now,
+        patience=exchange.profile.patience,
+        device=order.device,
+        user=order.user,
+        challenge_minted_at=order.challenge_minted_at,
+    )
+
+
+def _template(request: PendingRequest, exchange: Exchange, backdate: timedelta) -> CertificateTemplate:
+    """What was asked for, its life counted from now."""
+    not_before, not_after = period(exchange.now, backdate, request.life)
+    stored = parse_extensions(read_der(request.extensions))
+    return CertificateTemplate(
+        subject=Name.from_der(request.subject),
+        spki=request.spki,
+        not_before=not_before,
+        not_after=not_after,
+        extensions=tuple(Extension(oid, critical, value) for oid, (critical, value) in stored.items()),
+    )

@@ -1,0 +1,125 @@
+"""PKCSReq and RenewalReq (RFC 8894 3.3.1): renewal or challenge, policy, then issue, or wait for approval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.ca.authority import CertificateAuthority, Issued, Order
+from shared.errors import ChallengeRejected, IntegrityFailure
+from shared.scep.approval import Approvals
+from shared.scep.exchange import Exchange
+from shared.scep.ports import ChallengeValidator, EnrollmentAttempt, LateChallenge, Vouching
+from shared.scep.renewal import Renewals
+from shared.store.pending import PendingRequest
+from shared.store.ports import Supersession, SupersessionStore
+from shared.x509.certificate import CertificateTemplate
+from shared.x509.request import CertificateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """`validators` by challenge mode; `backdate` is how far notBefore lies in the past."""
+
+    authority: CertificateAuthority
+    validators: Mapping[str, ChallengeValidator]
+    renewals: Renewals
+    approvals: Approvals
+    supersessions: SupersessionStore
+    backdate: timedelta
+
+    def enrol(self, exchange: Exchange) -> Issued | PendingRequest:
+        """What the request gets. Raises RequestError, DependencyError, Conflict, IssuanceFault."""
+        request = exchange.request()
+        with exchange.timeline.step("renewal"):
+            renewal = self.renewals.examine(exchange.signer, request, exchange.profile, exchange.now)
+        if renewal.order is not None:
+            return self._renew(exchange, request, renewal.order)
+        if not request.challenge:
+            raise renewal.refusal
+        if not renewal.signer_is_live and exchange.signer.spki != request.spki:
+            raise IntegrityFailure("the signer's key is not the key of the request")
+        return self._by_challenge(exchange, request, request.challenge)
+
+    def _renew(self, exchange: Exchange, request: CertificateRequest, order: Order) -> Issued:
+        issued = self._issue(exchange, self._authorize(exchange, request, order), order)
+        if exchange.profile.supersede is not None:
+            self.supersessions.remember(
+                Supersession(
+                    due=(exchange.now + exchange.profile.supersede).date(),
+                    issuer=issued.record.issuer,
+                    serial=order.predecessor,
+                    successor=issued.record.serial,
+                )
+            )
+        return issued
+
+    def _by_challenge(
+        self, exchange: Exchange, request: CertificateRequest, challenge: str
+    ) -> Issued | PendingRequest:
+        try:
+            vouching = self._validate(exchange, request, challenge)
+        except LateChallenge as late:
+            return self._served_before(exchange, request, late)
+        order = _order(exchange, vouching)
+        template = self._authorize(exchange, request, order, vouching.validity)
+        if exchange.profile.approval:
+            return self.approvals.submit(exchange, template, order)
+        return self._issue(exchange, template, order)
+
+    def _validate(self, exchange: Exchange, request: CertificateRequest, challenge: str) -> Vouching:
+        profile = exchange.profile
+        validator = self.validators.get(profile.challenge)
+        if validator is None:
+            raise ChallengeRejected(f"challenge mode {profile.challenge} has no validator configured")
+        attempt = EnrollmentAttempt(
+            request, challenge, exchange.transaction_id, profile, exchange.now, exchange.timeline
+        )
+        with exchange.timeline.step("challenge"):
+            return validator.validate(attempt)
+
+    def _served_before(
+        self, exchange: Exchange, request: CertificateRequest, late: LateChallenge
+    ) -> Issued | PendingRequest:
+        """A challenge that has ended still gets what it got in time: the reply may have been lost."""
+        order = _order(exchange, late.vouching)
+        if exchange.profile.approval:
+            outcome = self.approvals.resume(exchange, order, request.key_hash)
+            if outcome is not None:
+                return outcome
+        issued = self.authority.find_repeat(
+            order, subject=request.subject, key_hash=request.key_hash, now=exchange.now
+        )
+        if issued is None:
+            raise late
+        return issued
+
+    def _authorize(
+        self,
+        exchange: Exchange,
+        request: CertificateRequest,
+        order: Order,
+        validity: timedelta | None = None,
+    ) -> CertificateTemplate:
+        exchange.timeline.note("device", order.device)
+        exchange.timeline.note("user", order.user)
+        with exchange.timeline.step("policy"):
+            return exchange.profile.authorize(
+                request, now=exchange.now, backdate=self.backdate, validity=validity
+            )
+
+    def _issue(self, exchange: Exchange, template: CertificateTemplate, order: Order) -> Issued:
+        with exchange.timeline.step("issue"):
+            return self.authority.issue(template, order, now=exchange.now)
+
+
+def _order(exchange: Exchange, vouching: Vouching) -> Order:
+    return Order(
+        identity=vouching.identity,
+        profile=exchange.profile.name,
+        vouched_by=vouching.vouched_by,
+        device=vouching.device,
+        user=vouching.user,
+        challenge_minted_at=vouching.minted_at,
+    )
