@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from commands import ca, cert, challenge, crl, demo, profile, scep
+from commands import ca, cert, challenge, crl, demo, first_run, profile, scep
 from commands.session import console
 from shared.config import SettingsError
 from shared.errors import PKIError
@@ -25,6 +25,9 @@ cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make 
 cli.add_typer(cert.cli, name="cert", help="Certificates on record: list, show, revoke.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
+cli.command("init", help="What this machine needs before the first run: settings, profiles, a CA.")(
+    first_run.init
+)
 cli.command("demo", help="The main job end to end on this machine.")(demo.demo)
 
 

@@ -37,13 +37,14 @@ def scep_ndes(req: func.HttpRequest) -> func.HttpResponse:
 def _serve(req: func.HttpRequest, name: str) -> func.HttpResponse:
     app = application()
     operation = (query_parameter(req.url, "operation") or b"").decode("ascii", "replace").lower()
+    # %a and a limit: all of these are strangers' words, and a log line stays one line.
     log.info(
-        "%s %s operation=%s from=%s agent=%s",
+        "%s %.66a operation=%.34a from=%.66a agent=%.82a",
         req.method,
         name,
-        operation[:32],
-        req.headers.get("x-forwarded-for", "-")[:64],
-        req.headers.get("user-agent", "-")[:80],
+        operation,
+        req.headers.get("x-forwarded-for", "-"),
+        req.headers.get("user-agent", "-"),
     )
     profile = app.profiles.profiles.get(name)
     if profile is None:

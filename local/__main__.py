@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Optio
     logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every storage call
     code = 0
     try:
-        asyncio.run(_run(Options(**given)))
+        asyncio.run(serve(Options(**given), _introduce))
     except HostError as error:
         typer.echo(f"The host stopped: {error}", err=True)
         code = error.exit_code
@@ -33,13 +32,6 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Optio
         if thread.is_alive():
             os._exit(code)  # a call that outstayed its grace would keep the process as long as it likes
     sys.exit(code)
-
-
-async def _run(options: Options) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(options, stop, _introduce)
 
 
 def _introduce(url: str, functions: Mapping[str, Function]) -> None:

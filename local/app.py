@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import azure.functions as func
 from azure.functions.meta import Datum, get_binding_registry
@@ -31,6 +31,7 @@ registry = get_binding_registry()
 Binding = Mapping[str, Any]
 Metadata = Mapping[str, Datum]
 Send = Callable[[Binding, list[bytes]], Awaitable[None]]
+Result = TypeVar("Result")
 BINDINGS = {"httpTrigger", "http", "queueTrigger", "queue", "timerTrigger", "eventGridTrigger"}
 THREADS = "function"
 
@@ -87,7 +88,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=THREADS)
         self._send, self._tasks = send, set[asyncio.Task[Any]]()
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Begin work that a stopping host waits for; what it raises is in the log."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -97,8 +98,9 @@ class Worker:
 
     async def close(self, grace: float) -> None:
         """Wait `grace` seconds for the work that was started, then give it up."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        deadline = time.monotonic() + grace
+        while self._tasks and (left := deadline - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
         for task in list(self._tasks):
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -20,8 +20,7 @@ ACCOUNT = "devstoreaccount1"
 # The key that Microsoft publishes for every emulator; it opens nothing else.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 PACKAGE = Path(__file__).resolve().parent.parent / "node_modules" / "azurite"
-START_SECONDS = 30
-STOP_SECONDS = 20
+START_SECONDS, STOP_SECONDS = 30, 20
 LISTENING = re.compile(r"(Blob|Queue|Table) service is successfully listening at http://[^\s:]+:(\d+)")
 # Azurite reads nothing from its standard input: end of file there means that whoever started it is gone.
 GUARD = "process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).on('error',()=>{}).resume().unref()"

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
@@ -22,13 +23,12 @@ from typer import BadParameter, Option
 from local.app import Function, Worker, load
 from local.azurite import Azurite
 from local.failures import AzuriteDied, PortTaken
-from local.queues import Listener, create, send
-from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read, use_storage
+from local.queues import Listener, send
+from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read
 from local.timers import Timer
 from local.web import Front
 
 KEYS = ("LOCAL_FUNCTION_KEY", "LOCAL_MASTER_KEY")
-Ready = Callable[[str, Mapping[str, Function]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Options:
     """The command line of `python -m local`."""
 
     app: Annotated[Path, Option(help="Folder of function_app.py and host.json.")] = Path()
-    port: Annotated[int | None, Option(help="0: a free one. [default: LocalHttpPort of the settings]")] = None
-    settings: Annotated[Path | None, Option(help="[default: local.settings.json of the app]")] = None
+    port: Annotated[int | None, Option(help="0: a free one. Default: LocalHttpPort of the settings.")] = None
+    settings: Annotated[Path | None, Option(help="Default: local.settings.json of the app.")] = None
     in_memory: Annotated[bool, Option("--in-memory", help="Azurite keeps nothing on disk.")] = False
     data: Annotated[Path, Option(help="Where Azurite keeps its data.")] = Path(".scepter/azurite")
     azurite_ports: Annotated[str, Option(metavar="B,Q,T", help="0: a free one.")] = "0,0,0"
@@ -53,23 +53,26 @@ class Options:
             raise BadParameter("--azurite-ports wants three: blob,queue,table")
 
 
-async def serve(options: Options, stop: asyncio.Event, ready: Ready) -> None:
-    """Serve until `stop` is set, then let running calls finish. `ready` is told the address. Raises HostError."""
+async def serve(options: Options, ready: Callable[[str, Mapping[str, Function]], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then let running calls finish. `ready` is told the address. Raises HostError."""
+    stop, tasks = asyncio.Event(), list[asyncio.Task[None]]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         port, azurite = _prepare(options, stack)
         config, functions = read(options.app / "host.json", HostConfig), load(options.app)
-        worker = Worker(partial(send, config))
+        worker, lease = Worker(partial(send, config)), options.lease_seconds
         timers = {f.name: Timer(f, worker) for f in functions.values() if f.kind == "timerTrigger"}
         fed = [f for f in functions.values() if f.kind == "queueTrigger"]
-        for function in fed:
-            await create(function.trigger)
+        listeners = [Listener(f, worker, config, lease) for f in fed]
+        for listener in listeners:
+            await listener.prepare()
         keys = tuple(os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS)
         front = Front(functions, worker, keys, partial(_demand, worker, timers))
         runner = front.runner(config, options.max_request_line, options.grace_seconds)
-        tasks: list[asyncio.Task[None]] = []
         stack.push_async_callback(_take_down, tasks, runner, worker, options.grace_seconds)
         url = await _listen(runner, port)
-        loops = [Listener(f, worker, config, options.lease_seconds).poll() for f in fed]
+        loops = [listener.poll() for listener in listeners]
         loops += [] if options.no_timers else [timer.follow() for timer in timers.values()]
         tasks += [asyncio.create_task(loop) for loop in loops]
         if options.ready_file:
@@ -86,19 +89,20 @@ async def serve(options: Options, stop: asyncio.Event, ready: Ready) -> None:
 
 def _prepare(options: Options, stack: AsyncExitStack) -> tuple[int, Azurite | None]:
     """Settings into the environment, and storage behind them, before the app is imported and reads them."""
-    path, azurite = options.settings or options.app / "local.settings.json", None
+    path, azurite, connection = options.settings or options.app / "local.settings.json", None, options.storage
     settings = read(path, LocalSettings) if options.settings or path.exists() else LocalSettings()
     for name, value in {STORAGE: DEVELOPMENT_STORAGE, **settings.values}.items():
         os.environ.setdefault(name, value)  # what is set there already wins, as in Core Tools
     if options.storage:
-        os.environ[STORAGE] = options.storage
-        use_storage(options.storage, os.environ)
+        os.environ[STORAGE] = DEVELOPMENT_STORAGE
     elif DEVELOPMENT_STORAGE in os.environ.values():
         blob, queue, table = map(int, options.azurite_ports.split(","))
         folder = None if options.in_memory else options.data
         azurite = Azurite.start(options.in_memory, folder, (blob, queue, table))
         stack.callback(azurite.stop)
-        use_storage(azurite.connection_string, os.environ)
+        connection = azurite.connection_string
+    for name in [name for name, value in os.environ.items() if value == DEVELOPMENT_STORAGE]:
+        os.environ[name] = connection or ""
     return settings.port if options.port is None else options.port, azurite
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +12,6 @@ from local.failures import AppRefused
 
 DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 STORAGE = "AzureWebJobsStorage"
-TWO_SECONDS = timedelta(seconds=2)
 File = TypeVar("File", bound=BaseModel)
 
 
@@ -33,8 +31,12 @@ class HostConfig(BaseModel, frozen=True):
     batch_size: int = _at("extensions", "queues", "batchSize", default=16, ge=1, le=32)
     new_batch_threshold: int = _at("extensions", "queues", "newBatchThreshold", default=8, ge=0)
     max_dequeue_count: int = _at("extensions", "queues", "maxDequeueCount", default=5, ge=1)
-    visibility_timeout: timedelta = _at("extensions", "queues", "visibilityTimeout", default=timedelta(0))
-    max_polling_interval: timedelta = _at("extensions", "queues", "maxPollingInterval", default=TWO_SECONDS)
+    visibility_timeout: timedelta = _at(
+        "extensions", "queues", "visibilityTimeout", default="00:00:00", validate_default=True
+    )
+    max_polling_interval: timedelta = _at(
+        "extensions", "queues", "maxPollingInterval", default="00:00:02", validate_default=True
+    )
     encoding: Literal["base64", "none"] = _at("extensions", "queues", "messageEncoding", default="base64")
 
 
@@ -55,12 +57,6 @@ def read(path: Path, kind: type[File]) -> File:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise AppRefused(f"{path.name}: {'; '.join(faults)}") from None  # its input may be a secret
-
-
-def use_storage(connection: str, environment: MutableMapping[str, str]) -> None:
-    """Name a running storage wherever a setting asks for the development storage."""
-    for name in [name for name, value in environment.items() if value == DEVELOPMENT_STORAGE]:
-        environment[name] = connection
 
 
 def setting(name: str) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from shared.scep.message import PKIStatus
-from tests.e2e.host import POLICY, ROOT, Host, free_port
+from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
+from tests.e2e.site import POLICY, ROOT, free_port
 
 pytestmark = pytest.mark.host
 
@@ -60,7 +61,7 @@ def manage(host: Host, *arguments: str, **environment: str) -> Ended:
 
 @pytest.fixture
 def serial(host: Host) -> str:
-    """Of a fresh certificate of the device that is called like it ends."""
+    """The serial of a fresh certificate, of a device of its own."""
     name = f"cli-{secrets.token_hex(4)}"
     reply = enrolment(host, f"CN={name}", host.challenge(f"CN={name}", device=name)).post(host)
     return reply.certificates[0].serial_hex
@@ -157,10 +158,11 @@ def test_a_crl_that_is_not_there_is_told(host: Host) -> None:
 
 
 def test_the_policy_file_is_checked(tmp_path: Path) -> None:
-    assert "3 profiles" in run("profile", "check", str(POLICY)).said
-    wrong = tmp_path / "wrong.toml"
-    wrong.write_text(POLICY.read_text("utf-8").replace("validity = 90", "validity = 0"), "utf-8")
-    run("profile", "check", str(wrong)).assert_refused(f"{wrong}:48: profiles.shared.validity")
+    text, wrong = POLICY.read_text("utf-8"), tmp_path / "wrong.toml"
+    assert f"{text.count('title = ')} profiles" in run("profile", "check", str(POLICY)).said
+    wrong.write_text(text.replace("validity = 90", "validity = 0"), "utf-8")
+    line = text[: text.index("validity = 90")].count("\n") + 1
+    run("profile", "check", str(wrong)).assert_refused(f"{wrong}:{line}: profiles.shared.validity")
 
 
 def test_the_ca_is_shown(host: Host) -> None:

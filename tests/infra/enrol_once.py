@@ -8,7 +8,7 @@ from pathlib import Path
 
 from commands.challenge import order_challenge, secret_of
 from commands.demo_device import Device
-from local.first_run import ROOT, read_values
+from commands.first_run import ROOT, read_values
 from shared.scep.message import PKIStatus
 
 SUBJECT = "CN=laptop-0042,O=Example"
