@@ -43,13 +43,13 @@ def enrol(
         raise DependencyError(f"{url} does not answer: {error}; is it running? (make run)") from None
     if reply.status is not PKIStatus.SUCCESS:
         raise RequestError(f"refused: {reply.fail_info.name if reply.fail_info else ''} {reply.fail_text}")
-    _write_key(out.with_suffix(".key"), device)
+    _write_key(Path(f"{out}.key"), device)
     chain = b"".join(pem("CERTIFICATE", certificate.der) for certificate in reply.certificates)
-    out.with_suffix(".pem").write_bytes(chain)
+    Path(f"{out}.pem").write_bytes(chain)
     certificate = reply.certificates[0]
     console().print(
         f"{certificate.subject} serial {certificate.serial_hex} until {certificate.not_after:%Y-%m-%d}: "
-        f"{out.with_suffix('.pem')}, {out.with_suffix('.key')}"
+        f"{out}.pem, {out}.key"
     )
 
 

@@ -6,12 +6,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import typer
 
-from local.app import THREADS, Function
+from local.app import THREADS
 from local.failures import HostError
 from local.host import Options, serve
 
@@ -22,7 +21,7 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Optio
     logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every storage call
     code = 0
     try:
-        asyncio.run(serve(Options(**given), _introduce))
+        asyncio.run(serve(Options(**given)))
     except HostError as error:
         typer.echo(f"The host stopped: {error}", err=True)
         code = error.exit_code
@@ -32,15 +31,6 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Optio
         if thread.is_alive():
             os._exit(code)  # a call that outstayed its grace would keep the process as long as it likes
     sys.exit(code)
-
-
-def _introduce(url: str, functions: Mapping[str, Function]) -> None:
-    print(f"\nServing {url}")
-    for function in functions.values():
-        what = function.trigger
-        where = f"/{what['route']}" if "route" in what else what.get("queueName", what.get("schedule", ""))
-        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}")
-    print(flush=True)
 
 
 main.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import azure.functions as func
 from azure.functions.meta import Datum, get_binding_registry
@@ -30,8 +30,6 @@ log = logging.getLogger("local.function")
 registry = get_binding_registry()
 Binding = Mapping[str, Any]
 Metadata = Mapping[str, Datum]
-Send = Callable[[Binding, list[bytes]], Awaitable[None]]
-Result = TypeVar("Result")
 BINDINGS = {"httpTrigger", "http", "queueTrigger", "queue", "timerTrigger", "eventGridTrigger"}
 THREADS = "function"
 
@@ -81,14 +79,14 @@ def load(folder: Path) -> dict[str, Function]:
 class Worker:
     """Runs functions: plain ones on a thread pool, coroutines on the loop; and sends what they put out."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Callable[[Binding, list[bytes]], Awaitable[None]]) -> None:
         # Unset or senseless: Python's own default, as in the real worker.
         count = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
         threads = int(count) if count.isdecimal() and int(count) else None
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=THREADS)
         self._send, self._tasks = send, set[asyncio.Task[Any]]()
 
-    def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Begin work that a stopping host waits for; what it raises is in the log."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -107,8 +105,7 @@ class Worker:
 
     async def invoke(self, function: Function, data: Datum, metadata: Metadata | None = None) -> Any:  # noqa: ANN401
         """Run `function` once and return the Datum of an HTTP answer. Raises what the function raises."""
-        invocation, started, outcome = str(uuid.uuid4()), time.perf_counter(), "failed"
-        answer = None
+        invocation, started, outcome, answer = str(uuid.uuid4()), time.perf_counter(), "failed", None
         try:
             trigger = registry.get(function.kind).decode(data, trigger_metadata=metadata or {})
             for binding, value in await self._run(function, trigger, invocation):
@@ -122,8 +119,8 @@ class Worker:
             log.exception("%s [%s]", function.name, invocation)
             raise
         finally:
-            elapsed = (time.perf_counter() - started) * 1000
-            log.info("%s %s in %.1f ms [%s]", function.name, outcome, elapsed, invocation)
+            spent = (time.perf_counter() - started) * 1000
+            log.info("%s %s in %.1f ms [%s]", function.name, outcome, spent, invocation)
         return answer
 
     async def _run(self, function: Function, trigger: object, invocation: str) -> list[tuple[Binding, Any]]:

@@ -1,7 +1,6 @@
 """Azurite, the storage of local runs and tests, as a child process that never outlives us by accident.
 
-It needs Node.js and the `azurite` package of package.json (`make setup`). Azurite writes tables and queues
-to disk every few seconds and on SIGTERM: it must not be killed with SIGKILL.
+It writes tables and queues to disk every few seconds and on SIGTERM: it must not be killed with SIGKILL.
 """
 
 import json
@@ -11,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +27,7 @@ GUARD = "process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).on('err
 Ports = tuple[int, int, int]
 
 
-class Azurite:
+class Azurite(AbstractContextManager["Azurite"]):
     """A running Azurite: blob, queue and table service on 127.0.0.1; a context manager that stops it."""
 
     def __init__(self, command: list[str], outlives: bool) -> None:
@@ -116,9 +116,6 @@ class Azurite:
                 raise AzuriteDied(f"Azurite stopped at start with code {self._process.returncode}:\n{said}")
             time.sleep(0.02)
         raise AzuriteDied(f"Azurite did not listen within {START_SECONDS} s:\n{self.output()}")
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

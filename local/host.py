@@ -7,23 +7,20 @@ import re
 import secrets
 import signal
 import tempfile
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from aiohttp import web
-from azure.functions.meta import Datum
 from typer import BadParameter, Option
 
 from local.app import Function, Worker, load
 from local.azurite import Azurite
 from local.failures import AzuriteDied, PortTaken
-from local.queues import Listener, send
+from local.queues import Listener, make, send
 from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read
 from local.timers import Timer
 from local.web import Front
@@ -53,8 +50,8 @@ class Options:
             raise BadParameter("--azurite-ports wants three: blob,queue,table")
 
 
-async def serve(options: Options, ready: Callable[[str, Mapping[str, Function]], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then let running calls finish. `ready` is told the address. Raises HostError."""
+async def serve(options: Options) -> None:
+    """Serve until SIGINT or SIGTERM, then let running calls finish. Raises HostError."""
     stop, tasks = asyncio.Event(), list[asyncio.Task[None]]()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -64,21 +61,25 @@ async def serve(options: Options, ready: Callable[[str, Mapping[str, Function]],
         worker, lease = Worker(partial(send, config)), options.lease_seconds
         timers = {f.name: Timer(f, worker) for f in functions.values() if f.kind == "timerTrigger"}
         fed = [f for f in functions.values() if f.kind == "queueTrigger"]
-        listeners = [Listener(f, worker, config, lease) for f in fed]
-        for listener in listeners:
-            await listener.prepare()
-        keys = tuple(os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS)
-        front = Front(functions, worker, keys, partial(_demand, worker, timers))
-        runner = front.runner(config, options.max_request_line, options.grace_seconds)
-        stack.push_async_callback(_take_down, tasks, runner, worker, options.grace_seconds)
-        url = await _listen(runner, port)
-        loops = [listener.poll() for listener in listeners]
+        for function in fed:
+            await make(function.trigger)
+        keys = [os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS]
+        front, grace = Front(functions, worker, timers), options.grace_seconds
+        runner = front.runner(config, keys, options.max_request_line, grace)
+        stack.push_async_callback(_end, tasks, runner, worker, grace)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            raise PortTaken(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
+        url = "http://{}:{}".format(*runner.addresses[0][:2])
+        loops = [Listener(f, worker, config, lease).poll() for f in fed]
         loops += [] if options.no_timers else [timer.follow() for timer in timers.values()]
         tasks += [asyncio.create_task(loop) for loop in loops]
         if options.ready_file:
             _announce(options.ready_file, url, keys)
             stack.callback(options.ready_file.unlink, missing_ok=True)
-        ready(url, functions)
+        _introduce(url, functions.values())
         while not stop.is_set():
             if azurite and not azurite.running:
                 raise AzuriteDied(f"Azurite, the local storage, stopped by itself.\n{azurite.output()}")
@@ -106,34 +107,22 @@ def _prepare(options: Options, stack: AsyncExitStack) -> tuple[int, Azurite | No
     return settings.port if options.port is None else options.port, azurite
 
 
-def _demand(worker: Worker, timers: Mapping[str, Timer], function: Function, given: str | None) -> None:
-    """Begin a run that the admin API asked for."""
-    if timer := timers.get(function.name):
-        worker.start(timer.run(datetime.now(UTC)))
-        return
-    metadata = {"Id": Datum(str(uuid.uuid4()), "string"), "DequeueCount": Datum("1", "json")}
-    kind = "json" if function.kind == "eventGridTrigger" else "string"
-    worker.start(worker.invoke(function, Datum(given or "", kind), metadata))
-
-
-async def _listen(runner: web.AppRunner, port: int) -> str:
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError as error:
-        raise PortTaken(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
-    return "http://{}:{}".format(*runner.addresses[0][:2])
-
-
-async def _take_down(
-    tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: Worker, grace: float
-) -> None:
+async def _end(tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: Worker, grace: float) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(runner.cleanup(), worker.close(grace), *tasks, return_exceptions=True)
 
 
-def _announce(path: Path, url: str, keys: tuple[str, ...]) -> None:
+def _introduce(url: str, functions: Iterable[Function]) -> None:
+    print(f"\nServing {url}")
+    for function in functions:
+        what = function.trigger
+        where = f"/{what['route']}" if "route" in what else what.get("queueName", what.get("schedule", ""))
+        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}")
+    print(flush=True)
+
+
+def _announce(path: Path, url: str, keys: list[str]) -> None:
     storage = os.environ[STORAGE]
     blob = re.search(r"BlobEndpoint=([^;]+)", storage)
     ready = {"url": url, "pid": os.getpid(), "storage": storage, "blob_url": blob[1] if blob else ""}

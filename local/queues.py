@@ -13,33 +13,33 @@ from azure.storage.queue.aio import QueueClient
 
 from local.app import Binding, Function, Worker
 from local.failures import StorageUnreachable
-from local.settings import STORAGE, HostConfig, resolve, setting
+from local.settings import STORAGE, HostConfig, resolve
 
 log = logging.getLogger("local.queue")
-FIRST_PAUSE = 0.1
-POISON = "-poison"
+FIRST_PAUSE, POISON = 0.1, "-poison"
 
 
 def queue_of(binding: Binding, suffix: str = "") -> QueueClient:
     """The queue that `binding` names. Raises AppRefused."""
     name = resolve(str(binding["queueName"])).lower() + suffix
-    connection = setting(binding.get("connection") or STORAGE)
+    connection = resolve(f"%{binding.get('connection') or STORAGE}%")
     return QueueClient.from_connection_string(connection, name, retry_total=1, initial_backoff=1)
 
 
-async def make(queue: QueueClient) -> None:
-    """Make `queue` if there is none. Raises StorageUnreachable."""
-    try:
-        with suppress(ResourceExistsError):
-            await queue.create_queue()
-    except AzureError as error:
-        raise StorageUnreachable(f"{queue.queue_name} cannot be made: {error.message}") from error
+async def make(binding: Binding, suffix: str = "") -> None:
+    """Make the queue if there is none. Raises AppRefused, StorageUnreachable."""
+    async with queue_of(binding, suffix) as queue:
+        try:
+            with suppress(ResourceExistsError):
+                await queue.create_queue()
+        except AzureError as error:
+            raise StorageUnreachable(f"{queue.queue_name} cannot be made: {error.message}") from error
 
 
 async def put(binding: Binding, content: str, suffix: str = "") -> None:
     """Send one message as it is; the queue is made on demand."""
+    await make(binding, suffix)
     async with queue_of(binding, suffix) as queue:
-        await make(queue)
         await queue.send_message(content)
 
 
@@ -55,11 +55,6 @@ class Listener:
     def __init__(self, function: Function, worker: Worker, config: HostConfig, lease: int) -> None:
         self._function, self._worker, self._config, self._lease = function, worker, config, lease
 
-    async def prepare(self) -> None:
-        """Raises AppRefused, StorageUnreachable."""
-        async with queue_of(self._function.trigger) as queue:
-            await make(queue)
-
     async def poll(self) -> None:
         """Take messages until cancelled; those in work are then the worker's to finish."""
         pause, working = FIRST_PAUSE, set[asyncio.Task[None]]()
@@ -70,8 +65,9 @@ class Listener:
             while len(working) > self._config.new_batch_threshold:
                 _, working = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0 if taken else pause)
-            longest = self._config.max_polling_interval.total_seconds()
-            pause = FIRST_PAUSE if taken else min(pause * 2, longest)
+            pause = (
+                FIRST_PAUSE if taken else min(pause * 2, self._config.max_polling_interval.total_seconds())
+            )
 
     async def _take(self) -> set[asyncio.Task[None]]:
         size = self._config.batch_size
@@ -85,35 +81,24 @@ class Listener:
 
     async def _handle(self, message: QueueMessage) -> None:
         tries, most = message.dequeue_count or 0, self._config.max_dequeue_count
-        body = self._body(message.content)
         with _surviving():
             async with queue_of(self._function.trigger) as queue:
-                if body is not None and tries <= most and await self._succeeds(queue, message, body):
+                if tries <= most and await self._succeeds(queue, message):
                     await queue.delete_message(message)
-                elif body is not None and tries < most:
+                elif tries < most:
                     hidden = int(self._config.visibility_timeout.total_seconds())
                     await queue.update_message(message, visibility_timeout=hidden)
                 elif not queue.queue_name.endswith(POISON):  # such a one has none: the lease just ends
                     await put(self._function.trigger, message.content, POISON)
                     await queue.delete_message(message)
 
-    def _body(self, content: str) -> bytes | None:
-        """None for what is not base64: no function can read it, now or later."""
+    async def _succeeds(self, queue: QueueClient, message: QueueMessage) -> bool:
+        renewal, raw = asyncio.create_task(self._renew(queue, message)), str(message.content)
         try:
-            return (
-                base64.b64decode(content, validate=True)
-                if self._config.encoding == "base64"
-                else content.encode()
-            )
-        except ValueError:
-            log.warning("%s: a message is not base64", self._function.name)
-            return None
-
-    async def _succeeds(self, queue: QueueClient, message: QueueMessage, body: bytes) -> bool:
-        renewal = asyncio.create_task(self._renew(queue, message))
-        try:
+            body = base64.b64decode(raw, validate=True) if self._config.encoding == "base64" else raw.encode()
             await self._worker.invoke(self._function, Datum(body, "bytes"), _metadata(message))
-        except Exception:  # noqa: BLE001 - the worker has logged it
+        except Exception as error:  # noqa: BLE001 - of what the function raised, the worker has logged the rest
+            log.warning("%s: message %s: %s", queue.queue_name, message.id, type(error).__name__)
             return False
         finally:
             renewal.cancel()

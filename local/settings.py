@@ -10,8 +10,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from local.failures import AppRefused
 
-DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
-STORAGE = "AzureWebJobsStorage"
+STORAGE, DEVELOPMENT_STORAGE = "AzureWebJobsStorage", "UseDevelopmentStorage=true"
 File = TypeVar("File", bound=BaseModel)
 
 
@@ -59,13 +58,10 @@ def read(path: Path, kind: type[File]) -> File:
         raise AppRefused(f"{path.name}: {'; '.join(faults)}") from None  # its input may be a secret
 
 
-def setting(name: str) -> str:
-    """The value of a setting that must be there. Raises AppRefused."""
-    if not os.environ.get(name):
-        raise AppRefused(f"The app names the setting {name}, which has no value.")
-    return os.environ[name]
-
-
 def resolve(text: str) -> str:
     """Replace each %NAME% by that setting. Raises AppRefused."""
-    return re.sub(r"%([^%\s]+)%", lambda match: setting(match[1]), text)
+    for name in re.findall(r"%([^%\s]+)%", text):
+        if not os.environ.get(name):
+            raise AppRefused(f"The app names the setting {name}, which has no value.")
+        text = text.replace(f"%{name}%", os.environ[name])
+    return text
