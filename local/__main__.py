@@ -25,7 +25,6 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Optio
     except HostError as error:
         typer.echo(f"The host stopped: {error}", err=True)
         code = error.exit_code
-    sys.stdout.flush()
     for thread in [t for t in threading.enumerate() if t.name.startswith(THREADS)]:
         thread.join(0.5)
         if thread.is_alive():

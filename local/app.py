@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import time
-import typing
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 import azure.functions as func
 from azure.functions.meta import Datum, get_binding_registry
@@ -51,7 +50,7 @@ class Function:
         bindings = [json.loads(text) for text in item.get_raw_bindings()]
         if missing := {b["type"] for b in bindings} - BINDINGS:
             raise AppRefused(f"{name}: the embedded host has no {', '.join(missing)}.")
-        if not isinstance(returned := typing.get_type_hints(call).get("return", object), type):
+        if not isinstance(returned := get_type_hints(call).get("return", object), type):
             raise AppRefused(f"{name}: the real worker refuses the return annotation {returned}.")
         if {*inspect.signature(call).parameters} - {"context"} != {b["name"] for b in bindings} - {"$return"}:
             raise AppRefused(f"{name}: its parameters are not those of its bindings.")
@@ -124,14 +123,12 @@ class Worker:
         return answer
 
     async def _run(self, function: Function, trigger: object, invocation: str) -> list[tuple[Binding, Any]]:
-        values: dict[str, Any] = {}
-        given: dict[str, Any] = {function.trigger["name"]: trigger}
-        given["context"] = SimpleNamespace(invocation_id=invocation, function_name=function.name)
+        context = SimpleNamespace(invocation_id=invocation, function_name=function.name)
+        values, given = dict[str, Any](), {function.trigger["name"]: trigger, "context": context}
         for name in (binding["name"] for binding in function.outputs):  # func.Out, by shape
             put, get = partial(values.__setitem__, name), partial(values.get, name)
             given[name] = SimpleNamespace(set=put, get=get)
-        names = inspect.signature(function.call).parameters
-        call = partial(function.call, **{name: given[name] for name in names})
+        call = partial(function.call, **{n: given[n] for n in inspect.signature(function.call).parameters})
         if inspect.iscoroutinefunction(function.call):
             values["$return"] = await call()
         else:

@@ -116,15 +116,12 @@ async def _end(tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: W
 def _introduce(url: str, functions: Iterable[Function]) -> None:
     print(f"\nServing {url}")
     for function in functions:
-        what = function.trigger
-        where = f"/{what['route']}" if "route" in what else what.get("queueName", what.get("schedule", ""))
-        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}")
-    print(flush=True)
+        where = "".join(str(function.trigger.get(name, "")) for name in ("route", "queueName", "schedule"))
+        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}", flush=True)
 
 
 def _announce(path: Path, url: str, keys: list[str]) -> None:
-    storage = os.environ[STORAGE]
-    blob = re.search(r"BlobEndpoint=([^;]+)", storage)
+    blob = re.search(r"BlobEndpoint=([^;]+)", storage := os.environ[STORAGE])
     ready = {"url": url, "pid": os.getpid(), "storage": storage, "blob_url": blob[1] if blob else ""}
     ready |= {"function_key": keys[0], "master_key": keys[1]}
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as part:  # for its owner only

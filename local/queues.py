@@ -57,7 +57,8 @@ class Listener:
 
     async def poll(self) -> None:
         """Take messages until cancelled; those in work are then the worker's to finish."""
-        pause, working = FIRST_PAUSE, set[asyncio.Task[None]]()
+        pause, longest = FIRST_PAUSE, self._config.max_polling_interval.total_seconds()
+        working = set[asyncio.Task[None]]()
         while True:
             # Shielded: what was received when the host stops would be hidden until its lease ends.
             taken = await asyncio.shield(self._worker.start(self._take()))
@@ -65,9 +66,7 @@ class Listener:
             while len(working) > self._config.new_batch_threshold:
                 _, working = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0 if taken else pause)
-            pause = (
-                FIRST_PAUSE if taken else min(pause * 2, self._config.max_polling_interval.total_seconds())
-            )
+            pause = FIRST_PAUSE if taken else min(pause * 2, longest)
 
     async def _take(self) -> set[asyncio.Task[None]]:
         size = self._config.batch_size
@@ -116,8 +115,8 @@ class Listener:
 def _surviving() -> Iterator[None]:
     try:
         yield
-    except (AzureError, StorageUnreachable) as error:  # a lease was lost, or storage is away: it comes back
-        log.warning("%s", error)
+    except Exception as error:  # noqa: BLE001 - a lease was lost, or storage is away: the message comes back
+        log.warning("%s: %s", type(error).__name__, error)
 
 
 def _metadata(message: QueueMessage) -> dict[str, Datum]:

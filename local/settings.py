@@ -22,8 +22,7 @@ class HostConfig(BaseModel, frozen=True):
     """What of host.json the embedded host honours; a limit of -1 is none."""
 
     version: Literal["2.0"]
-    # Without a bundle the real host starts, and loads no queue and no Event Grid trigger.
-    bundle: str = _at("extensionBundle", "version")
+    bundle: str = _at("extensionBundle", "version")  # without one the real host loads no queue trigger
     route_prefix: str = _at("extensions", "http", "routePrefix", default="api")
     max_concurrent: int = _at("extensions", "http", "maxConcurrentRequests", default=-1)
     max_outstanding: int = _at("extensions", "http", "maxOutstandingRequests", default=-1)

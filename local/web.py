@@ -12,7 +12,6 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 from azure.functions.meta import Datum
-from multidict import CIMultiDict
 
 from local.app import Function, Worker
 from local.routes import Routes
@@ -20,7 +19,6 @@ from local.settings import HostConfig
 from local.timers import Timer
 
 BODY_LIMIT, HEADER_LIMIT = 104_857_600, 32_768
-NO_HOME_PAGE = "AzureWebJobsDisableHomepage"
 
 
 class Front:
@@ -53,7 +51,7 @@ class Front:
             return await self._manage(request, query.get("functionName", ""), key, webhook=True)
         function, route = self._routes.find(request.method, path)
         if function is None:
-            home = path == "/" and os.environ.get(NO_HOME_PAGE, "").lower() != "true"
+            home = path == "/" and os.environ.get("AzureWebJobsDisableHomepage") != "true"  # noqa: SIM112
             return web.Response(text="The function app is running.") if home else web.Response(status=404)
         if not self._opens(function.trigger.get("authLevel", "FUNCTION"), key):
             return web.Response(status=401)
@@ -70,7 +68,7 @@ class Front:
 
     def _opens(self, level: str, offered: str) -> bool:
         keys = {"ANONYMOUS": (offered,), "FUNCTION": self._keys}.get(level, self._keys[1:])
-        return any(hmac.compare_digest(offered.encode(), key.encode()) for key in keys)
+        return any(hmac.compare_digest(ascii(offered), ascii(key)) for key in keys)
 
     def _oversize(self, request: web.Request) -> int | None:
         if len(f"{request.method} {request.raw_path} HTTP/1.1") > self._line_limit:
@@ -129,10 +127,9 @@ async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[
 def _response(answer: Datum) -> web.Response:
     if answer.type == "string":
         return web.Response(text=answer.value)
-    headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in answer.value["headers"].items():
-        headers[name] = value.value  # of several, the last wins: between worker and host they are a map
+    # Of several headers of a name the last wins: between worker and host they are a map. Only cookies may repeat.
+    headers = list({n.lower(): (n, v.value) for n, v in answer.value["headers"].items()}.values())
     for cookie in answer.value["cookies"] or ():
-        headers.extend(("Set-Cookie", morsel.OutputString()) for morsel in cookie.values())
+        headers += [("Set-Cookie", morsel.OutputString()) for morsel in cookie.values()]
     status, body = int(answer.value["status_code"].value), answer.value["body"].value
     return web.Response(status=status, headers=headers, body=body)

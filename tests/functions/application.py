@@ -7,21 +7,23 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 from cryptography.fernet import Fernet
 
 from shared import config
+from shared.ca.authority import CertificateAuthority
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RegistrationAuthority
 from shared.policy.profiles import Profiles
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
-from shared.store.ports import PublicationStore, Queue, SupersessionStore, UseCounter
+from shared.store.ports import CertificateRecord, PublicationStore, Queue, SupersessionStore, UseCounter
 from shared.wiring import Application
+from tests.ca.stores import order, template
 from tests.scep.authority import CALLER_SECRET, NOW, POLICY, STATIC_SECRET, URL, World
 
 MANAGEMENT_KEY = "management-key-of-the-tests"
@@ -40,12 +42,16 @@ HOST = "pki.example.org"
 
 
 class MemoryApplication(Application):
-    """The real composition over memory. `now` can be moved; `world` has the CA and its RA."""
+    """The real composition over memory. `world` has the CA and its RA.
+
+    `now` can be moved, and `policy` changed before it is used.
+    """
 
     def __init__(self, environment: Mapping[str, str] = LOCAL, **changes: str) -> None:
         chosen = {name: value for name, value in {**environment, **changes}.items() if value}
         super().__init__(config.load(chosen), chosen, clock=lambda: self.now)
         self.now: datetime = NOW
+        self.policy = POLICY
         self.world = World()
         self.store = MemoryStore()
         self.blobs = MemoryPublicationStore()
@@ -53,7 +59,7 @@ class MemoryApplication(Application):
 
     @cached_property
     def profiles(self) -> Profiles:
-        return Profiles.parse(POLICY)
+        return Profiles.parse(self.policy)
 
     @cached_property
     def records(self) -> Records:
@@ -85,10 +91,6 @@ class MemoryApplication(Application):
     @cached_property
     def ca_publisher(self) -> CACertificatePublisher:
         return CACertificatePublisher(self.issuer, self.publications, None)
-
-
-class Trigger(Protocol):
-    def __call__(self, req: func.HttpRequest) -> func.HttpResponse: ...
 
 
 def request(
@@ -129,3 +131,20 @@ def body(response: func.HttpResponse) -> Any:
     """The JSON of a response."""
     assert response.mimetype == "application/json"
     return json.loads(response.get_body())
+
+
+def issue(app: MemoryApplication, identity: str = "challenge-1", **owner: str) -> CertificateRecord:
+    """A certificate on record, for device dev1 unless told otherwise."""
+    authority = CertificateAuthority(app.issuer, app.store)
+    return authority.issue(template(), order(identity, **owner), now=NOW).record
+
+
+def queue_message(content: Any) -> func.QueueMessage:
+    """A message as the platform hands it over; what is not bytes is sent as JSON."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return func.QueueMessage(id="message-1", body=data, pop_receipt="receipt")
+
+
+def crl_request(app: MemoryApplication, **changes: Any) -> dict[str, Any]:
+    """A request for the next CRL with what a test wants different."""
+    return {"version": 1, "issuer": app.issuer.id, "changedAt": NOW.isoformat(), **changes}

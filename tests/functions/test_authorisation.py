@@ -54,7 +54,7 @@ def test_the_local_key_opens(app: MemoryApplication) -> None:
     "given",
     [
         "",
-        "wrong",
+        "hunter2",
         MANAGEMENT_KEY[:-1],
         MANAGEMENT_KEY + "x",
         MANAGEMENT_KEY.upper(),

@@ -9,7 +9,6 @@ import azure.functions as func
 import pytest
 
 from functions import challenges
-from shared import wiring
 from shared.scep.message import PKIStatus
 from tests.functions.application import AZURE, MemoryApplication, body, call, request, text
 from tests.scep.authority import CALLER_SECRET, csr, self_signed
@@ -89,19 +88,8 @@ def test_a_wrong_order_is_told_which_part_is_wrong(
     assert says in text(response)
 
 
-def test_a_caller_that_hurries_is_told_when_to_come_again(
-    app: MemoryApplication, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limited = MemoryApplication(app.environment)
-    policy = limited.profiles.model_copy(
-        update={
-            "callers": tuple(
-                each.model_copy(update={"rate": "2/minute"}) for each in limited.profiles.callers
-            )
-        }
-    )
-    monkeypatch.setattr(MemoryApplication, "profiles", policy)
-    wiring.use(limited)
+def test_a_caller_that_hurries_is_told_when_to_come_again(app: MemoryApplication) -> None:
+    app.policy = app.policy.replace("100000/minute", "2/minute")
     assert [mint().status_code for _ in range(3)] == [201, 201, 429]
     assert 1 <= int(mint().headers["Retry-After"]) <= 60
 

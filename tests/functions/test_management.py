@@ -11,19 +11,12 @@ import azure.functions as func
 import pytest
 
 from functions import management
-from shared.ca.authority import CertificateAuthority
 from shared.errors import Conflict
 from shared.store.ports import CertificateRecord, Status
-from tests.ca.stores import order, template
-from tests.functions.application import MANAGEMENT_KEY, MemoryApplication, body, call, request, text
+from tests.functions.application import MANAGEMENT_KEY, MemoryApplication, body, call, issue, request, text
 from tests.scep.authority import DAY, NOW
 
 KEY = {"x-scepter-key": MANAGEMENT_KEY}
-
-
-def issue(app: MemoryApplication, identity: str = "challenge-1", **owner: str) -> CertificateRecord:
-    authority = CertificateAuthority(app.issuer, app.store)
-    return authority.issue(template(), order(identity, **owner), now=NOW).record
 
 
 def listed(query: str = "") -> list[Any]:
@@ -109,13 +102,13 @@ def test_a_limit_is_a_number_or_the_usual_one(app: MemoryApplication, limit: str
     assert len(listed(f"?limit={limit}")) == count
 
 
-def test_a_claim_that_never_became_a_certificate_is_not_listed(app: MemoryApplication) -> None:
-    claims: list[Any] = []
-    real = app.store.commit
-    app.store.commit = claims.append  # type: ignore[method-assign]
+def test_a_claim_that_never_became_a_certificate_is_not_listed(
+    app: MemoryApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[object] = []
+    monkeypatch.setattr(app.store, "commit", lost.append)
     issue(app)
-    app.store.commit = real  # type: ignore[method-assign]
-    assert len(claims) == 1
+    assert len(lost) == len(list(app.store.owned_by("device:dev1"))) == 1
     assert listed("?owner=device:dev1") == []
 
 

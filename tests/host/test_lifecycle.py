@@ -311,7 +311,7 @@ def test_functions_are_listed_and_keys_are_not(host: HostProcess) -> None:
     output = host.output()
     assert f"Serving {host.url}" in output
     for words in (
-        ["echo", "http", "/echo/{name:alpha}/{number:int?}"],
+        ["echo", "http", "echo/{name:alpha}/{number:int?}"],
         ["work", "queue"],
         ["at_start", "timer"],
     ):
