@@ -5,5 +5,11 @@ import azure.functions as func
 from functions import challenges, management, pki, scep, timers
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for blueprint in (scep.blueprint, challenges.blueprint, pki.blueprint, management.blueprint, timers.blueprint):
+for blueprint in (
+    scep.blueprint,
+    challenges.blueprint,
+    pki.blueprint,
+    management.blueprint,
+    timers.blueprint,
+):
     app.register_functions(blueprint)

@@ -42,7 +42,7 @@ from shared.x509.names import Name
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 YEAR = timedelta(days=365)
-SECRET = "a-secret-for-the-benchmark"  # noqa: S105
+SECRET = "a-secret-for-the-benchmark"
 POLICY = """
 version = 1
 [profiles.device]

@@ -108,9 +108,7 @@ def test_one_enrolment(
 @pytest.mark.host
 def test_the_end_takes_everything_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "#!/bin/sh\nsleep 600 &\necho $! >sleep.pid\nwait\n", monkeypatch)
-    program = (
-        f"import sys, pathlib, commands.core_tools as c; sys.exit(c.main([], pathlib.Path({str(tmp_path)!r})))"
-    )
+    program = f"import sys, pathlib, commands.core_tools as c; sys.exit(c.main([], pathlib.Path({str(tmp_path)!r})))"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     pid_file = tmp_path / "sleep.pid"
     try:
