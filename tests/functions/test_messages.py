@@ -105,6 +105,7 @@ def test_a_dependency_that_is_away_puts_the_same_message_back(
     assert delay == 10
     assert CRLRequest.model_validate(content).attempt == 1
     assert (content["version"], content["issuer"]) == (1, app.issuer.id)
+    assert content.keys() == {"version", "issuer", "changedAt", "attempt", "firstTriedAt"}
     assert CRLRequest.model_validate(content).changed_at == NOW
     assert kept(app) == []
 
