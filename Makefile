@@ -31,14 +31,14 @@ demo: setup ## the main job end to end: enrol, refuse, renew, revoke, publish
 	@$(BIN)/python manage.py demo
 
 run: setup ## the function app on this machine, with Azurite (Ctrl-C stops it)
-	@$(BIN)/python -m local.first_run
+	@$(BIN)/python manage.py init
 	@exec $(BIN)/python -m local
 
 func: setup ## the same app under Azure Functions Core Tools, where `func` is installed
-	@$(BIN)/python -m local.core_tools
+	@$(BIN)/python -m commands.core_tools
 
 func-enrol: setup ## one enrolment under Core Tools, as CI on GitHub runs it
-	@$(BIN)/python -m local.core_tools $(BIN)/python -m tests.infra.enrol_once
+	@$(BIN)/python -m commands.core_tools $(BIN)/python -m tests.infra.enrol_once
 
 test: setup ## every test but the long drills
 	@$(BIN)/python -m pytest -q -m "not long"

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from commands import ca, cert, challenge, crl, demo, profile, request, scep, trace
+from commands import ca, cert, challenge, crl, demo, first_run, profile, request, scep, trace
 from commands.session import console
 from shared.config import SettingsError
 from shared.errors import PKIError
@@ -27,6 +27,9 @@ cli.add_typer(request.cli, name="request", help="Enrolments that wait for approv
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
 cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)
+cli.command("init", help="What this machine needs before the first run: settings, profiles, a CA.")(
+    first_run.init
+)
 cli.command("demo", help="The main job end to end on this machine.")(demo.demo)
 
 

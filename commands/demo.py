@@ -13,7 +13,7 @@ from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
 from commands.scep_device import Device
-from commands.session import Management, console
+from commands.session import Management, console, table_of
 from commands.stopwatch import Stopwatch
 from shared.asn1.pem import pem
 from shared.scep.client import Reply
@@ -130,7 +130,7 @@ class _Demo:
     def _inventory(self) -> None:
         with self.watch("list the inventory"):
             records = self.manage.call("GET", "/manage/certificates")["certificates"]
-        table = Table(*cert.COLUMNS, title="Inventory", title_justify="left")
+        table = table_of(cert.COLUMNS, "Inventory")
         for record in records:
             table.add_row(*(str(value) for value in cert.row(record).values()))
         console().print(table)

@@ -39,7 +39,7 @@ class DemoHost:
         settings = ["--settings", str(self.settings), "--port", port]
         command = [sys.executable, "-m", "local", *settings, "--in-memory", "--ready-file", str(ready)]
         with console().status("Making a CA of two tiers"):
-            first_run = [sys.executable, "-m", "local.first_run", *settings]
+            first_run = [sys.executable, "manage.py", "init", *settings]
             subprocess.run(first_run, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
             self._let_renew()
         with console().status("Starting the host with Azurite"):

@@ -52,12 +52,12 @@ def enrol(
         raise RequestError(f"refused: {' '.join(words.split())}")
     certificate = device.requester.certificate
     others = (each for each in reply.certificates if each != certificate)
-    _write_key(out.with_suffix(".key"), device)
+    _write_key(Path(f"{out}.key"), device)
     chain = b"".join(pem("CERTIFICATE", each.der) for each in (certificate, *others))
-    out.with_suffix(".pem").write_bytes(chain)
+    Path(f"{out}.pem").write_bytes(chain)
     console().print(
         f"{certificate.subject} serial {certificate.serial_hex} until {certificate.not_after:%Y-%m-%d}: "
-        f"{out.with_suffix('.pem')}, {out.with_suffix('.key')}"
+        f"{out}.pem, {out}.key"
     )
 
 

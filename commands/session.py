@@ -61,12 +61,18 @@ class Management:
         return answer.json()
 
 
+def table_of(columns: Sequence[str], title: str) -> Table:
+    """An empty table whose values fold in a narrow terminal; nothing is cut off."""
+    heads = (Column(name, overflow="fold") for name in columns)
+    return Table(*heads, title=title, title_justify="left")
+
+
 def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool, title: str) -> None:
     """A table of `columns`, or all of `rows` as JSON."""
     if as_json:
         console().print_json(json.dumps(rows, default=str))
         return
-    table = Table(*(Column(name, overflow="fold") for name in columns), title=title, title_justify="left")
+    table = table_of(columns, title)
     for row in rows:
         table.add_row(*(escape(str(row.get(column, ""))) for column in columns))
     console().print(table)

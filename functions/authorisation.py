@@ -34,7 +34,7 @@ def _local_key(req: func.HttpRequest, app: Application) -> str:
     given = req.headers.get("x-scepter-key", "")
     if not expected:
         raise ChallengeRejected("SCEPTER_MANAGEMENT_KEY is not set, so nobody may manage", public=_REFUSED)
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode()):
         raise ChallengeRejected("management call with a wrong x-scepter-key", public=_REFUSED)
     return "local administrator"
 

@@ -16,7 +16,7 @@ from shared.wiring import application
 
 blueprint = func.Blueprint()
 
-_MOST_ROWS = 1000
+_USUAL_ROWS, _MOST_ROWS = 100, 1000
 
 
 class RevocationOrder(BaseModel):
@@ -59,9 +59,8 @@ def publish_crl(req: func.HttpRequest) -> func.HttpResponse:
 def _list(req: func.HttpRequest) -> func.HttpResponse:
     authorise(req)
     app = application()
-    limit = min(
-        int(req.params.get("limit", "100")) if req.params.get("limit", "100").isdigit() else 100, _MOST_ROWS
-    )
+    asked = req.params.get("limit", "")
+    limit = min(int(asked) if asked.isdecimal() else _USUAL_ROWS, _MOST_ROWS)
     owner = req.params.get("owner")
     if owner:
         claims = app.records.owned_by(owner.lower())

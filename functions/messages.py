@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal, TypeVar
 
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import Conflict, DependencyError, RequestError
 from shared.wiring import application
@@ -22,6 +22,7 @@ log = logging.getLogger("scepter.queue")
 
 _FIRST_DELAY, _LONGEST_DELAY = 10, 600  # seconds
 _GIVE_UP_AFTER = timedelta(hours=24)
+_KEPT = 7000  # characters of a message that cannot be read: JSON makes six octets of one, and a queue takes 48 KiB
 
 
 class Message(BaseModel):
@@ -30,15 +31,15 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     version: Literal[1]
-    attempt: int = 0
-    first_tried_at: datetime | None = Field(default=None, alias="firstTriedAt")
+    attempt: int = Field(default=0, ge=0)
+    first_tried_at: AwareDatetime | None = Field(default=None, alias="firstTriedAt")
 
 
 class CRLRequest(Message):
     """Something was revoked or lifted before `changedAt`: the CRL of `issuer` should say so."""
 
     issuer: str = Field(pattern="^[0-9a-f]{16}$")
-    changed_at: datetime = Field(alias="changedAt")
+    changed_at: AwareDatetime = Field(alias="changedAt")
 
 
 M = TypeVar("M", bound=Message)
@@ -64,7 +65,7 @@ def _keep(msg: func.QueueMessage, queue: str, reason: str) -> None:
     """No retry would help: keep the message where poison is looked for, with the reason beside it."""
     log.error("message %s on %s refused: %s", msg.id, queue, reason)
     body = msg.get_body().decode("utf-8", "replace")
-    application().queue(f"{queue}-poison").send({"reason": reason[:1000], "message": body[:32000]})
+    application().queue(f"{queue}-poison").send({"reason": reason[:1000], "message": body[:_KEPT]})
 
 
 def _again(message: Message, queue: str, error: DependencyError | Conflict) -> None:

@@ -50,9 +50,14 @@ async def serve(req: func.HttpRequest, context: func.Context, name: Callable[[],
 
 def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> func.HttpResponse:
     app, name = application(), named()
-    source = source_of(req, app.settings.trusted_proxies)
+    # %a and a limit: all of these are strangers' words, and a log line stays one line.
     log.info(
-        "%s %s operation=%s from=%s agent=%s", req.method, name, operation[:32], source, agent_of(req)[:80]
+        "%s %.66a operation=%.34a from=%.66a agent=%.82a",
+        req.method,
+        name,
+        operation,
+        source_of(req, app.settings.trusted_proxies),
+        agent_of(req),
     )
     profile = app.profiles.profiles.get(name)
     if profile is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import azure.functions as func
 
 from functions.messages import CRLRequest, handle
+from shared.errors import UnknownCertificate
 from shared.wiring import application
 
 blueprint = func.Blueprint()
@@ -24,9 +25,7 @@ def publish_crl_when_due(timer: func.TimerRequest) -> None:
 @blueprint.queue_trigger(arg_name="msg", queue_name=QUEUE, connection="AzureWebJobsStorage")
 def publish_crl_on_request(msg: func.QueueMessage) -> None:
     """A revocation asks for the next CRL; one that a published CRL already covers is dropped."""
-    handle(
-        msg, CRLRequest, QUEUE, lambda request: application().crl_publisher.publish_change(request.changed_at)
-    )
+    handle(msg, CRLRequest, QUEUE, lambda request: _publish(request))
 
 
 @blueprint.function_name("revoke_superseded")
@@ -56,3 +55,8 @@ def renew_ra(timer: func.TimerRequest) -> None:
 def purge_traces(timer: func.TimerRequest) -> None:
     """Every hour: delete traces of more than SCEPTER_TRACE_DAYS days ago; what is too much waits for the next hour."""
     application().purge_traces()
+def _publish(request: CRLRequest) -> None:
+    app = application()
+    if request.issuer != app.issuer.id:
+        raise UnknownCertificate(f"a CRL of issuer {request.issuer} was asked for; ours is {app.issuer.id}")
+    app.crl_publisher.publish_change(request.changed_at)

@@ -4,15 +4,13 @@ import asyncio
 import inspect
 import logging
 import os
-import signal
 import sys
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import typer
 
-from local.app import THREADS, Function
+from local.app import THREADS
 from local.failures import HostError
 from local.host import Options, serve
 
@@ -23,32 +21,15 @@ def main(**given: Any) -> None:  # noqa: ANN401 - the signature is that of Optio
     logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every storage call
     code = 0
     try:
-        asyncio.run(_run(Options(**given)))
+        asyncio.run(serve(Options(**given)))
     except HostError as error:
         typer.echo(f"The host stopped: {error}", err=True)
         code = error.exit_code
-    sys.stdout.flush()
     for thread in [t for t in threading.enumerate() if t.name.startswith(THREADS)]:
         thread.join(0.5)
         if thread.is_alive():
             os._exit(code)  # a call that outstayed its grace would keep the process as long as it likes
     sys.exit(code)
-
-
-async def _run(options: Options) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(options, stop, _introduce)
-
-
-def _introduce(url: str, functions: Mapping[str, Function]) -> None:
-    print(f"\nServing {url}")
-    for function in functions.values():
-        what = function.trigger
-        where = f"/{what['route']}" if "route" in what else what.get("queueName", what.get("schedule", ""))
-        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}")
-    print(flush=True)
 
 
 main.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]

@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import time
-import typing
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 import azure.functions as func
 from azure.functions.meta import Datum, get_binding_registry
@@ -30,7 +29,6 @@ log = logging.getLogger("local.function")
 registry = get_binding_registry()
 Binding = Mapping[str, Any]
 Metadata = Mapping[str, Datum]
-Send = Callable[[Binding, list[bytes]], Awaitable[None]]
 BINDINGS = {"httpTrigger", "http", "queueTrigger", "queue", "timerTrigger", "eventGridTrigger"}
 THREADS = "function"
 
@@ -52,7 +50,7 @@ class Function:
         bindings = [json.loads(text) for text in item.get_raw_bindings()]
         if missing := {b["type"] for b in bindings} - BINDINGS:
             raise AppRefused(f"{name}: the embedded host has no {', '.join(missing)}.")
-        if not isinstance(returned := typing.get_type_hints(call).get("return", object), type):
+        if not isinstance(returned := get_type_hints(call).get("return", object), type):
             raise AppRefused(f"{name}: the real worker refuses the return annotation {returned}.")
         if {*inspect.signature(call).parameters} - {"context"} != {b["name"] for b in bindings} - {"$return"}:
             raise AppRefused(f"{name}: its parameters are not those of its bindings.")
@@ -80,7 +78,7 @@ def load(folder: Path) -> dict[str, Function]:
 class Worker:
     """Runs functions: plain ones on a thread pool, coroutines on the loop; and sends what they put out."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Callable[[Binding, list[bytes]], Awaitable[None]]) -> None:
         # Unset or senseless: Python's own default, as in the real worker.
         count = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
         threads = int(count) if count.isdecimal() and int(count) else None
@@ -97,16 +95,16 @@ class Worker:
 
     async def close(self, grace: float) -> None:
         """Wait `grace` seconds for the work that was started, then give it up."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        deadline = time.monotonic() + grace
+        while self._tasks and (left := deadline - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
         for task in list(self._tasks):
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def invoke(self, function: Function, data: Datum, metadata: Metadata | None = None) -> Any:  # noqa: ANN401
         """Run `function` once and return the Datum of an HTTP answer. Raises what the function raises."""
-        invocation, started, outcome = str(uuid.uuid4()), time.perf_counter(), "failed"
-        answer = None
+        invocation, started, outcome, answer = str(uuid.uuid4()), time.perf_counter(), "failed", None
         try:
             trigger = registry.get(function.kind).decode(data, trigger_metadata=metadata or {})
             for binding, value in await self._run(function, trigger, invocation):
@@ -120,19 +118,17 @@ class Worker:
             log.exception("%s [%s]", function.name, invocation)
             raise
         finally:
-            elapsed = (time.perf_counter() - started) * 1000
-            log.info("%s %s in %.1f ms [%s]", function.name, outcome, elapsed, invocation)
+            spent = (time.perf_counter() - started) * 1000
+            log.info("%s %s in %.1f ms [%s]", function.name, outcome, spent, invocation)
         return answer
 
     async def _run(self, function: Function, trigger: object, invocation: str) -> list[tuple[Binding, Any]]:
-        values: dict[str, Any] = {}
-        given: dict[str, Any] = {function.trigger["name"]: trigger}
-        given["context"] = SimpleNamespace(invocation_id=invocation, function_name=function.name)
+        context = SimpleNamespace(invocation_id=invocation, function_name=function.name)
+        values, given = dict[str, Any](), {function.trigger["name"]: trigger, "context": context}
         for name in (binding["name"] for binding in function.outputs):  # func.Out, by shape
             put, get = partial(values.__setitem__, name), partial(values.get, name)
             given[name] = SimpleNamespace(set=put, get=get)
-        names = inspect.signature(function.call).parameters
-        call = partial(function.call, **{name: given[name] for name in names})
+        call = partial(function.call, **{n: given[n] for n in inspect.signature(function.call).parameters})
         if inspect.iscoroutinefunction(function.call):
             values["$return"] = await call()
         else:

@@ -1,7 +1,6 @@
 """Azurite, the storage of local runs and tests, as a child process that never outlives us by accident.
 
-It needs Node.js and the `azurite` package of package.json (`make setup`). Azurite writes tables and queues
-to disk every few seconds and on SIGTERM: it must not be killed with SIGKILL.
+It writes tables and queues to disk every few seconds and on SIGTERM: it must not be killed with SIGKILL.
 """
 
 import json
@@ -11,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -20,20 +20,19 @@ ACCOUNT = "devstoreaccount1"
 # The key that Microsoft publishes for every emulator; it opens nothing else.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 PACKAGE = Path(__file__).resolve().parent.parent / "node_modules" / "azurite"
-START_SECONDS = 30
-STOP_SECONDS = 20
+START_SECONDS, STOP_SECONDS = 30, 20
 LISTENING = re.compile(r"(Blob|Queue|Table) service is successfully listening at http://[^\s:]+:(\d+)")
 # Azurite reads nothing from its standard input: end of file there means that whoever started it is gone.
 GUARD = "process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).on('error',()=>{}).resume().unref()"
 Ports = tuple[int, int, int]
+FREE: Ports = (0, 0, 0)
 
 
-class Azurite:
+class Azurite(AbstractContextManager["Azurite"]):
     """A running Azurite: blob, queue and table service on 127.0.0.1; a context manager that stops it."""
 
     def __init__(self, command: list[str], outlives: bool) -> None:
-        # A pipe would fill and block Azurite; stop() closes this file.
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would fill and block Azurite
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL if outlives else subprocess.PIPE,
@@ -47,8 +46,9 @@ class Azurite:
         except BaseException:
             self.stop()
             raise
-        urls = [f"http://127.0.0.1:{port}/{ACCOUNT}" for port in self.ports]
-        self.blob_url, self.queue_url, self.table_url = urls
+        self.blob_url, self.queue_url, self.table_url = (
+            f"http://127.0.0.1:{p}/{ACCOUNT}" for p in self.ports
+        )
         self.connection_string = (
             f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
             f"BlobEndpoint={self.blob_url};QueueEndpoint={self.queue_url};TableEndpoint={self.table_url};"
@@ -56,15 +56,11 @@ class Azurite:
 
     @classmethod
     def start(
-        cls,
-        in_memory: bool = True,
-        folder: Path | None = None,
-        ports: Ports | None = None,
-        outlives: bool = False,
+        cls, in_memory: bool = True, folder: Path | None = None, ports: Ports = FREE, outlives: bool = False
     ) -> Self:
         """Start Azurite and wait until its three services (blob, queue, table) listen.
 
-        `folder` keeps the data when not `in_memory`; `ports` None means free ones; one that `outlives` us goes
+        `folder` keeps the data when not `in_memory`; a port of 0 is a free one; one that `outlives` us goes
         on when we die without having stopped it. Raises NodeMissing, AzuriteMissing, PortTaken, AzuriteDied.
         """
         node, package = shutil.which("node"), PACKAGE / "package.json"
@@ -77,7 +73,7 @@ class Azurite:
         script = PACKAGE / json.loads(package.read_text(encoding="utf-8"))["bin"]["azurite"]
         guard = [] if outlives else ["--import", f"data:text/javascript,{GUARD}"]
         where = ["--location", str(folder.absolute())] if folder else ["--inMemoryPersistence"]
-        services = zip(("blob", "queue", "table"), ports or (0, 0, 0), strict=True)
+        services = zip(("blob", "queue", "table"), ports, strict=True)
         listen = [f"--{name}{what}" for name, port in services for what in ("Host=127.0.0.1", f"Port={port}")]
         # Without --skipApiVersionCheck it refuses newer SDKs; without --disableTelemetry it reports home.
         flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", *where, *listen]
@@ -117,9 +113,6 @@ class Azurite:
                 raise AzuriteDied(f"Azurite stopped at start with code {self._process.returncode}:\n{said}")
             time.sleep(0.02)
         raise AzuriteDied(f"Azurite did not listen within {START_SECONDS} s:\n{self.output()}")
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

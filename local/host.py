@@ -5,31 +5,28 @@ import json
 import os
 import re
 import secrets
+import signal
 import sys
 import tempfile
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from aiohttp import web
-from azure.functions.meta import Datum
 from typer import BadParameter, Option
 
 from local.app import Function, Worker, load
 from local.azurite import Azurite
 from local.failures import AzuriteDied, PortTaken
-from local.queues import Listener, create, send
-from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read, use_storage
+from local.queues import Listener, make, send
+from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read
 from local.timers import Timer
 from local.web import Front
 
 KEYS = ("LOCAL_FUNCTION_KEY", "LOCAL_MASTER_KEY")
-Ready = Callable[[str, Mapping[str, Function]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,8 @@ class Options:
     """The command line of `python -m local`."""
 
     app: Annotated[Path, Option(help="Folder of function_app.py and host.json.")] = Path()
-    port: Annotated[int | None, Option(help="0: a free one. [default: LocalHttpPort of the settings]")] = None
-    settings: Annotated[Path | None, Option(help="[default: local.settings.json of the app]")] = None
+    port: Annotated[int | None, Option(help="0: a free one. Default: LocalHttpPort of the settings.")] = None
+    settings: Annotated[Path | None, Option(help="Default: local.settings.json of the app.")] = None
     in_memory: Annotated[bool, Option("--in-memory", help="Azurite keeps nothing on disk.")] = False
     data: Annotated[Path, Option(help="Where Azurite keeps its data.")] = Path(".scepter/azurite")
     azurite_ports: Annotated[str, Option(metavar="B,Q,T", help="0: a free one.")] = "0,0,0"
@@ -54,29 +51,36 @@ class Options:
             raise BadParameter("--azurite-ports wants three: blob,queue,table")
 
 
-async def serve(options: Options, stop: asyncio.Event, ready: Ready) -> None:
-    """Serve until `stop` is set, then let running calls finish. `ready` is told the address. Raises HostError."""
+async def serve(options: Options) -> None:
+    """Serve until SIGINT or SIGTERM, then let running calls finish. Raises HostError."""
+    stop, tasks = asyncio.Event(), list[asyncio.Task[None]]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         port, azurite = _prepare(options, stack)
         config, functions = read(options.app / "host.json", HostConfig), load(options.app)
-        worker = Worker(partial(send, config))
+        worker, lease = Worker(partial(send, config)), options.lease_seconds
         timers = {f.name: Timer(f, worker) for f in functions.values() if f.kind == "timerTrigger"}
         fed = [f for f in functions.values() if f.kind == "queueTrigger"]
         for function in fed:
-            await create(function.trigger)
-        keys = tuple(os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS)
-        front = Front(functions, worker, keys, partial(_demand, worker, timers))
-        runner = front.runner(config, options.max_request_line, options.grace_seconds)
-        tasks: list[asyncio.Task[None]] = []
-        stack.push_async_callback(_take_down, tasks, runner, worker, options.grace_seconds)
-        url = await _listen(runner, port)
-        loops = [Listener(f, worker, config, options.lease_seconds).poll() for f in fed]
+            await make(function.trigger)
+        keys = [os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS]
+        front, grace = Front(functions, worker, timers), options.grace_seconds
+        runner = front.runner(config, keys, options.max_request_line, grace)
+        stack.push_async_callback(_end, tasks, runner, worker, grace)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            raise PortTaken(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
+        url = "http://{}:{}".format(*runner.addresses[0][:2])
+        loops = [Listener(f, worker, config, lease).poll() for f in fed]
         loops += [] if options.no_timers else [timer.follow() for timer in timers.values()]
         tasks += [asyncio.create_task(loop) for loop in loops]
         if options.ready_file:
             _announce(options.ready_file, url, keys)
             stack.callback(options.ready_file.unlink, missing_ok=True)
-        ready(url, functions)
+        _introduce(url, functions.values())
         while not stop.is_set():
             if azurite and not azurite.running:
                 raise AzuriteDied(f"Azurite, the local storage, stopped by itself.\n{azurite.output()}")
@@ -87,44 +91,24 @@ async def serve(options: Options, stop: asyncio.Event, ready: Ready) -> None:
 
 def _prepare(options: Options, stack: AsyncExitStack) -> tuple[int, Azurite | None]:
     """Settings into the environment, and storage behind them, before the app is imported and reads them."""
-    path, azurite = options.settings or options.app / "local.settings.json", None
+    path, azurite, connection = options.settings or options.app / "local.settings.json", None, options.storage
     settings = read(path, LocalSettings) if options.settings or path.exists() else LocalSettings()
     for name, value in {STORAGE: DEVELOPMENT_STORAGE, **settings.values}.items():
         os.environ.setdefault(name, value)  # what is set there already wins, as in Core Tools
     if options.storage:
-        os.environ[STORAGE] = options.storage
-        use_storage(options.storage, os.environ)
+        os.environ[STORAGE] = DEVELOPMENT_STORAGE
     elif DEVELOPMENT_STORAGE in os.environ.values():
         blob, queue, table = map(int, options.azurite_ports.split(","))
         folder = None if options.in_memory else options.data
         azurite = Azurite.start(options.in_memory, folder, (blob, queue, table))
         stack.callback(azurite.stop)
-        use_storage(azurite.connection_string, os.environ)
+        connection = azurite.connection_string
+    for name in [name for name, value in os.environ.items() if value == DEVELOPMENT_STORAGE]:
+        os.environ[name] = connection or ""
     return settings.port if options.port is None else options.port, azurite
 
 
-def _demand(worker: Worker, timers: Mapping[str, Timer], function: Function, given: str | None) -> None:
-    """Begin a run that the admin API asked for."""
-    if timer := timers.get(function.name):
-        worker.start(timer.run(datetime.now(UTC)))
-        return
-    metadata = {"Id": Datum(str(uuid.uuid4()), "string"), "DequeueCount": Datum("1", "json")}
-    kind = "json" if function.kind == "eventGridTrigger" else "string"
-    worker.start(worker.invoke(function, Datum(given or "", kind), metadata))
-
-
-async def _listen(runner: web.AppRunner, port: int) -> str:
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-    except OSError as error:
-        raise PortTaken(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
-    return "http://{}:{}".format(*runner.addresses[0][:2])
-
-
-async def _take_down(
-    tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: Worker, grace: float
-) -> None:
+async def _end(tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: Worker, grace: float) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(runner.cleanup(), worker.close(grace), *tasks, return_exceptions=True)
@@ -132,9 +116,15 @@ async def _take_down(
         await asyncio.to_thread(close)
 
 
-def _announce(path: Path, url: str, keys: tuple[str, ...]) -> None:
-    storage = os.environ[STORAGE]
-    blob = re.search(r"BlobEndpoint=([^;]+)", storage)
+def _introduce(url: str, functions: Iterable[Function]) -> None:
+    print(f"\nServing {url}")
+    for function in functions:
+        where = "".join(str(function.trigger.get(name, "")) for name in ("route", "queueName", "schedule"))
+        print(f"  {function.name:<32} {function.kind.removesuffix('Trigger'):<10} {where}", flush=True)
+
+
+def _announce(path: Path, url: str, keys: list[str]) -> None:
+    blob = re.search(r"BlobEndpoint=([^;]+)", storage := os.environ[STORAGE])
     ready = {"url": url, "pid": os.getpid(), "storage": storage, "blob_url": blob[1] if blob else ""}
     ready |= {"function_key": keys[0], "master_key": keys[1]}
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as part:  # for its owner only

@@ -6,30 +6,29 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from local.app import Binding, Function, Worker
 from local.failures import StorageUnreachable
-from local.settings import STORAGE, HostConfig, resolve, setting
+from local.settings import STORAGE, HostConfig, resolve
 
 log = logging.getLogger("local.queue")
-FIRST_PAUSE = 0.1
-POISON = "-poison"
+FIRST_PAUSE, POISON = 0.1, "-poison"
 
 
 def queue_of(binding: Binding, suffix: str = "") -> QueueClient:
     """The queue that `binding` names. Raises AppRefused."""
     name = resolve(str(binding["queueName"])).lower() + suffix
-    connection = setting(binding.get("connection") or STORAGE)
+    connection = resolve(f"%{binding.get('connection') or STORAGE}%")
     return QueueClient.from_connection_string(connection, name, retry_total=1, initial_backoff=1)
 
 
-async def create(binding: Binding) -> None:
-    """Raises AppRefused, StorageUnreachable."""
-    async with queue_of(binding) as queue:
+async def make(binding: Binding, suffix: str = "") -> None:
+    """Make the queue if there is none. Raises AppRefused, StorageUnreachable."""
+    async with queue_of(binding, suffix) as queue:
         try:
             with suppress(ResourceExistsError):
                 await queue.create_queue()
@@ -39,13 +38,9 @@ async def create(binding: Binding) -> None:
 
 async def put(binding: Binding, content: str, suffix: str = "") -> None:
     """Send one message as it is; the queue is made on demand."""
+    await make(binding, suffix)
     async with queue_of(binding, suffix) as queue:
-        try:
-            await queue.send_message(content)
-        except ResourceNotFoundError:
-            with suppress(ResourceExistsError):
-                await queue.create_queue()
-            await queue.send_message(content)
+        await queue.send_message(content)
 
 
 async def send(config: HostConfig, binding: Binding, bodies: list[bytes]) -> None:
@@ -59,54 +54,50 @@ class Listener:
 
     def __init__(self, function: Function, worker: Worker, config: HostConfig, lease: int) -> None:
         self._function, self._worker, self._config, self._lease = function, worker, config, lease
-        self._base64 = config.encoding == "base64"
 
     async def poll(self) -> None:
         """Take messages until cancelled; those in work are then the worker's to finish."""
-        pause, size, working = FIRST_PAUSE, self._config.batch_size, set[asyncio.Task[object]]()
-        async with queue_of(self._function.trigger) as queue:
-            while True:
-                messages: list[QueueMessage] = []
-                with _surviving():
-                    found = queue.receive_messages(max_messages=size, visibility_timeout=self._lease)
-                    messages = [message async for message in found]
-                working |= {self._worker.start(self._handle(message)) for message in messages}
-                while len(working) > self._config.new_batch_threshold:
-                    _, working = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(0 if messages else pause)
-                longest = self._config.max_polling_interval.total_seconds()
-                pause = FIRST_PAUSE if messages else min(pause * 2, longest)
+        pause, longest = FIRST_PAUSE, self._config.max_polling_interval.total_seconds()
+        working = set[asyncio.Task[None]]()
+        while True:
+            # Shielded: what was received when the host stops would be hidden until its lease ends.
+            taken = await asyncio.shield(self._worker.start(self._take()))
+            working |= taken
+            while len(working) > self._config.new_batch_threshold:
+                _, working = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0 if taken else pause)
+            pause = FIRST_PAUSE if taken else min(pause * 2, longest)
+
+    async def _take(self) -> set[asyncio.Task[None]]:
+        size = self._config.batch_size
+        limits = {"messages_per_page": size, "max_messages": size, "visibility_timeout": self._lease}
+        taken = set[asyncio.Task[None]]()
+        with _surviving():
+            async with queue_of(self._function.trigger) as queue:
+                async for message in queue.receive_messages(**limits):
+                    taken.add(self._worker.start(self._handle(message)))
+        return taken
 
     async def _handle(self, message: QueueMessage) -> None:
-        tries, most, trigger = (
-            message.dequeue_count or 0,
-            self._config.max_dequeue_count,
-            self._function.trigger,
-        )
-        content: str = message.content
+        tries, most = message.dequeue_count or 0, self._config.max_dequeue_count
         with _surviving():
-            async with queue_of(trigger) as queue:
-                try:
-                    body = base64.b64decode(content, validate=True) if self._base64 else content.encode()
-                except ValueError:
-                    log.warning("%s: message %s is not base64", queue.queue_name, message.id)
-                    body, tries = b"", most + 1  # no function can read it, now or later
-                if tries <= most and await self._succeeds(queue, message, body):
+            async with queue_of(self._function.trigger) as queue:
+                if tries <= most and await self._succeeds(queue, message):
                     await queue.delete_message(message)
                 elif tries < most:
                     hidden = int(self._config.visibility_timeout.total_seconds())
                     await queue.update_message(message, visibility_timeout=hidden)
-                elif not queue.queue_name.endswith(
-                    POISON
-                ):  # one of those has none itself: its lease just ends
-                    await put(trigger, content, POISON)
+                elif not queue.queue_name.endswith(POISON):  # such a one has none: the lease just ends
+                    await put(self._function.trigger, message.content, POISON)
                     await queue.delete_message(message)
 
-    async def _succeeds(self, queue: QueueClient, message: QueueMessage, body: bytes) -> bool:
-        renewal = asyncio.create_task(self._renew(queue, message))
+    async def _succeeds(self, queue: QueueClient, message: QueueMessage) -> bool:
+        renewal, raw = asyncio.create_task(self._renew(queue, message)), str(message.content)
         try:
+            body = base64.b64decode(raw, validate=True) if self._config.encoding == "base64" else raw.encode()
             await self._worker.invoke(self._function, Datum(body, "bytes"), _metadata(message))
-        except Exception:  # noqa: BLE001 - the worker has logged it
+        except Exception as error:  # noqa: BLE001 - of what the function raised, the worker has logged the rest
+            log.warning("%s: message %s: %s", queue.queue_name, message.id, type(error).__name__)
             return False
         finally:
             renewal.cancel()
@@ -124,8 +115,8 @@ class Listener:
 def _surviving() -> Iterator[None]:
     try:
         yield
-    except AzureError as error:  # a lease was lost, or storage is away: the message comes back
-        log.warning("%s", error.message)
+    except Exception as error:  # noqa: BLE001 - a lease was lost, or storage is away: the message comes back
+        log.warning("%s: %s", type(error).__name__, error)
 
 
 def _metadata(message: QueueMessage) -> dict[str, Datum]:

@@ -8,14 +8,8 @@ from local.app import Function
 from local.failures import AppRefused
 
 PARAMETER = re.compile(r"(/?)\{(\*{0,2})(\w+)(?::(alpha|guid|int|long))?(\?)?\}")
-GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-CONSTRAINTS = {
-    None: r"[^/]+",
-    "alpha": "[A-Za-z]+",
-    "guid": GUID,
-    "int": r"-?\d{1,10}",
-    "long": r"-?\d{1,19}",
-}
+GUID = "[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"  # patterns ignore case
+CONSTRAINTS = {None: "[^/]+", "alpha": "[A-Z]+", "guid": GUID, "int": r"-?\d{1,10}", "long": r"-?\d{1,19}"}
 
 
 class Routes:

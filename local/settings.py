@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,9 +10,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from local.failures import AppRefused
 
-DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
-STORAGE = "AzureWebJobsStorage"
-TWO_SECONDS = timedelta(seconds=2)
+STORAGE, DEVELOPMENT_STORAGE = "AzureWebJobsStorage", "UseDevelopmentStorage=true"
 File = TypeVar("File", bound=BaseModel)
 
 
@@ -25,16 +22,19 @@ class HostConfig(BaseModel, frozen=True):
     """What of host.json the embedded host honours; a limit of -1 is none."""
 
     version: Literal["2.0"]
-    # Without a bundle the real host starts, and loads no queue and no Event Grid trigger.
-    bundle: str = _at("extensionBundle", "version")
+    bundle: str = _at("extensionBundle", "version")  # without one the real host loads no queue trigger
     route_prefix: str = _at("extensions", "http", "routePrefix", default="api")
     max_concurrent: int = _at("extensions", "http", "maxConcurrentRequests", default=-1)
     max_outstanding: int = _at("extensions", "http", "maxOutstandingRequests", default=-1)
     batch_size: int = _at("extensions", "queues", "batchSize", default=16, ge=1, le=32)
     new_batch_threshold: int = _at("extensions", "queues", "newBatchThreshold", default=8, ge=0)
     max_dequeue_count: int = _at("extensions", "queues", "maxDequeueCount", default=5, ge=1)
-    visibility_timeout: timedelta = _at("extensions", "queues", "visibilityTimeout", default=timedelta(0))
-    max_polling_interval: timedelta = _at("extensions", "queues", "maxPollingInterval", default=TWO_SECONDS)
+    visibility_timeout: timedelta = _at(
+        "extensions", "queues", "visibilityTimeout", default="00:00:00", validate_default=True
+    )
+    max_polling_interval: timedelta = _at(
+        "extensions", "queues", "maxPollingInterval", default="00:00:02", validate_default=True
+    )
     encoding: Literal["base64", "none"] = _at("extensions", "queues", "messageEncoding", default="base64")
 
 
@@ -57,19 +57,10 @@ def read(path: Path, kind: type[File]) -> File:
         raise AppRefused(f"{path.name}: {'; '.join(faults)}") from None  # its input may be a secret
 
 
-def use_storage(connection: str, environment: MutableMapping[str, str]) -> None:
-    """Name a running storage wherever a setting asks for the development storage."""
-    for name in [name for name, value in environment.items() if value == DEVELOPMENT_STORAGE]:
-        environment[name] = connection
-
-
-def setting(name: str) -> str:
-    """The value of a setting that must be there. Raises AppRefused."""
-    if not os.environ.get(name):
-        raise AppRefused(f"The app names the setting {name}, which has no value.")
-    return os.environ[name]
-
-
 def resolve(text: str) -> str:
     """Replace each %NAME% by that setting. Raises AppRefused."""
-    return re.sub(r"%([^%\s]+)%", lambda match: setting(match[1]), text)
+    for name in re.findall(r"%([^%\s]+)%", text):
+        if not os.environ.get(name):
+            raise AppRefused(f"The app names the setting {name}, which has no value.")
+        text = text.replace(f"%{name}%", os.environ[name])
+    return text

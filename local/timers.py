@@ -12,17 +12,15 @@ from local.app import Function, Worker
 from local.failures import AppRefused
 from local.settings import resolve
 
-LONGEST_SLEEP = 30.0
-
 
 def next_run(schedule: str, after: datetime) -> datetime:
     """The first moment of `schedule` (seconds first) later than `after`. Raises AppRefused."""
     try:
+        if len(schedule.split()) != 6:
+            raise CronSimError("six fields, seconds first")  # noqa: TRY301
         cron = CronSim(schedule, after)
     except CronSimError as error:
         raise AppRefused(f"{schedule!r} is not an NCRONTAB schedule: {error}") from error
-    if len(schedule.split()) != 6:
-        raise AppRefused(f"{schedule!r} is not an NCRONTAB schedule: six fields, seconds first.")
     cron.day_and = True  # NCRONTAB wants day of month and day of week both; cron would take either
     return next(cron)
 
@@ -44,7 +42,7 @@ class Timer:
             due = next_run(self._schedule, datetime.now(UTC))
             # Short sleeps: a laptop that slept, or a clock that was set, is noticed.
             while (left := (due - datetime.now(UTC)).total_seconds()) > 0:
-                await asyncio.sleep(min(left, LONGEST_SLEEP))
+                await asyncio.sleep(min(left, 30))
             await asyncio.shield(self._worker.start(self.run(due)))
 
     async def run(self, due: datetime) -> None:
@@ -52,11 +50,8 @@ class Timer:
         async with self._lock:
             now, last = datetime.now(UTC), self._last.isoformat()
             following = next_run(self._schedule, now).isoformat()
-            info = {
-                "Schedule": {"AdjustForDST": True},
-                "ScheduleStatus": {"Last": last, "LastUpdated": last, "Next": following},
-                "IsPastDue": (now - due).total_seconds() > 1,
-            }
-            self._last = now
+            status = {"Last": last, "LastUpdated": last, "Next": following}
+            info = {"ScheduleStatus": status, "IsPastDue": (now - due).total_seconds() > 1}
+            info["Schedule"], self._last = {"AdjustForDST": True}, now
             with suppress(Exception):  # it is in the log, and the schedule goes on
                 await self._worker.invoke(self._function, Datum(json.dumps(info), "json"))

@@ -4,37 +4,32 @@ import asyncio
 import hmac
 import json
 import os
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
 from azure.functions.meta import Datum
-from multidict import CIMultiDict
 
 from local.app import Function, Worker
 from local.routes import Routes
 from local.settings import HostConfig
+from local.timers import Timer
 
-BODY_LIMIT = 104_857_600
-HEADER_LIMIT = 32_768
-IDENTITY = "x-ms-client-principal"
-NO_HOME_PAGE = "AzureWebJobsDisableHomepage"
-Demand = Callable[[Function, str | None], None]
+BODY_LIMIT, HEADER_LIMIT = 104_857_600, 32_768
 
 
 class Front:
-    """Answers every request on the one port. `keys`: the function key, then the master key, which opens
-    everything, webhooks included. `demand` begins a run that the admin API asked for."""
+    """Answers every request on the one port."""
 
-    def __init__(
-        self, functions: Mapping[str, Function], worker: Worker, keys: tuple[str, ...], demand: Demand
-    ) -> None:
-        self._functions, self._worker, self._keys, self._demand = functions, worker, keys, demand
+    def __init__(self, functions: dict[str, Function], worker: Worker, timers: dict[str, Timer]) -> None:
+        self._functions, self._worker, self._timers = functions, worker, timers
 
-    def runner(self, config: HostConfig, line_limit: int, grace: float) -> web.AppRunner:
-        """A server of this front; a stopped one gives running calls `grace` seconds."""
-        self._routes = Routes(config.route_prefix, self._functions.values())
+    def runner(self, config: HostConfig, keys: list[str], line_limit: int, grace: float) -> web.AppRunner:
+        """`keys`: the function key, and the master key, which opens all. Running calls have `grace` seconds."""
+        self._keys, self._routes = keys, Routes(config.route_prefix, self._functions.values())
         self._line_limit, self._most_outstanding, self._outstanding = line_limit, config.max_outstanding, 0
         self._slots = asyncio.Semaphore(config.max_concurrent if config.max_concurrent > 0 else 1 << 31)
         # The server's own limits lie above the real host's, which _oversize applies.
@@ -46,9 +41,7 @@ class Front:
 
     async def _serve(self, request: web.Request) -> web.Response:
         path, _, query_string = request.raw_path.partition("?")
-        query = {
-            name: ",".join(values) for name, values in parse_qs(query_string).items()
-        }  # empty ones vanish
+        query = {name: ",".join(found) for name, found in parse_qs(query_string).items()}
         key = request.headers.get("x-functions-key") or query.get("code", "")
         if refused := self._oversize(request):
             return web.Response(status=refused)
@@ -58,7 +51,7 @@ class Front:
             return await self._manage(request, query.get("functionName", ""), key, webhook=True)
         function, route = self._routes.find(request.method, path)
         if function is None:
-            home = path == "/" and os.environ.get(NO_HOME_PAGE, "").lower() != "true"
+            home = path == "/" and os.environ.get("AzureWebJobsDisableHomepage") != "true"  # noqa: SIM112
             return web.Response(text="The function app is running.") if home else web.Response(status=404)
         if not self._opens(function.trigger.get("authLevel", "FUNCTION"), key):
             return web.Response(status=401)
@@ -75,7 +68,7 @@ class Front:
 
     def _opens(self, level: str, offered: str) -> bool:
         keys = {"ANONYMOUS": (offered,), "FUNCTION": self._keys}.get(level, self._keys[1:])
-        return any(hmac.compare_digest(offered.encode(), key.encode()) for key in keys)
+        return any(hmac.compare_digest(ascii(offered), ascii(key)) for key in keys)
 
     def _oversize(self, request: web.Request) -> int | None:
         if len(f"{request.method} {request.raw_path} HTTP/1.1") > self._line_limit:
@@ -95,24 +88,32 @@ class Front:
             return web.Response(status=404)
         try:
             body = json.loads(await request.read() or b"{}")
-            if webhook and request.headers.get("aeg-event-type") == "SubscriptionValidation":
+            if not webhook:
+                self._run_on_demand(function, body.get("input", ""))
+                return web.Response(status=202)
+            if request.headers.get("aeg-event-type") == "SubscriptionValidation":
                 return web.json_response({"validationResponse": body[0]["data"]["validationCode"]})
-            given = None if webhook else body.get("input")
         except (ValueError, TypeError, LookupError, AttributeError):
             return web.Response(status=400)
-        if not webhook:
-            self._demand(function, given if isinstance(given, str | None) else json.dumps(given))
-            return web.Response(status=202)
         events = [Datum(json.dumps(event), "json") for event in (body if isinstance(body, list) else [body])]
         runs = [self._worker.invoke(function, event) for event in events]
         results = await asyncio.gather(*runs, return_exceptions=True)
         return web.Response(status=500 if any(isinstance(r, Exception) for r in results) else 202)
 
+    def _run_on_demand(self, function: Function, given: object) -> None:
+        if timer := self._timers.get(function.name):
+            self._worker.start(timer.run(datetime.now(UTC)))
+            return
+        text = given if isinstance(given, str) else json.dumps(given)
+        data = Datum(text, "json" if function.kind == "eventGridTrigger" else "string")
+        metadata = {"Id": Datum(str(uuid.uuid4()), "string"), "DequeueCount": Datum("1", "json")}
+        self._worker.start(self._worker.invoke(function, data, metadata))
+
 
 async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[str, str]) -> Datum:
     headers: dict[str, str] = {}
     for name, value in ((name.lower(), value) for name, value in request.headers.items()):
-        if not name.startswith(IDENTITY):  # only Azure's own front end may say who is signed in
+        if not name.startswith("x-ms-client-principal"):  # only Azure says who is signed in
             headers[name] = f"{headers[name]},{value}" if name in headers else value
     # As Azure's front end does: who connected goes to the end of what the asker says.
     headers["x-forwarded-for"] = ", ".join(filter(None, (headers.get("x-forwarded-for"), request.remote)))
@@ -128,10 +129,9 @@ async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[
 def _response(answer: Datum) -> web.Response:
     if answer.type == "string":
         return web.Response(text=answer.value)
-    headers: CIMultiDict[str] = CIMultiDict()
-    for name, value in answer.value["headers"].items():
-        headers[name] = value.value  # of several, the last wins: between worker and host they are a map
+    # Of several headers of a name the last wins: between worker and host they are a map. Only cookies may repeat.
+    headers = list({n.lower(): (n, v.value) for n, v in answer.value["headers"].items()}.values())
     for cookie in answer.value["cookies"] or ():
-        headers.extend(("Set-Cookie", morsel.OutputString()) for morsel in cookie.values())
+        headers += [("Set-Cookie", morsel.OutputString()) for morsel in cookie.values()]
     status, body = int(answer.value["status_code"].value), answer.value["body"].value
     return web.Response(status=status, headers=headers, body=body)

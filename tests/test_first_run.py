@@ -6,7 +6,7 @@ import json
 import stat
 from pathlib import Path
 
-from local.first_run import prepare, read_values
+from commands.first_run import prepare, read_values
 from shared.ca.ceremony import CAPlan
 
 PLAN = CAPlan(root_key="p-256", issuing_key="p-256")

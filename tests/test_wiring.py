@@ -70,7 +70,7 @@ def test_settings_that_only_show_deeper_down_are_named(environment: dict[str, st
     with pytest.raises(SettingsError, match="AzureWebJobsStorage"):
         _ = application(environment).storage
     del environment["SCEPTER_CALLER_SECRETS__DEMO"]
-    with pytest.raises(SettingsError, match="SCEPTER_CALLER_SECRETS.*demo"):
+    with pytest.raises(SettingsError, match=r"SCEPTER_CALLER_SECRETS.*demo"):
         _ = application(environment).mint
 
 

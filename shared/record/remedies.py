@@ -27,7 +27,7 @@ REMEDIES: Final = (
     ("ChallengeRejected", "made for another profile", "the SCEP URL on the device, or `profile` of the order"),
     ("ChallengeRejected", ": promised .*, found ",
      "the order of the challenge, or what the device is told to ask for: they must be the same"),
-    ("ChallengeRejected", "^replay: identity", f"the challenge served another key already: {_ORDER}"),
+    ("ChallengeRejected", "^replay: identity", f"the challenge belongs to another key already: {_ORDER}"),
     ("ChallengeRejected", "is older than 24 h|^claimed too long ago", f"the challenge was used before: {_ORDER}"),
     ("ChallengeRejected", "of this request is ", f"the certificate of this challenge was revoked: {_ORDER}"),
     ("ChallengeRejected", "^no challenge",
@@ -38,6 +38,7 @@ REMEDIES: Final = (
     ("PolicyViolation", "^renewal window", "`renewal_window` of the profile, or time"),
     ("PolicyViolation", "certificate is of profile", "the SCEP URL on the device: it renews under its own profile"),
     ("PolicyViolation", "certificate being renewed", "a challenge in the request: other names are a first enrolment"),
+    ("PolicyViolation", "was denied by", "the administrator who denied it; then a new enrolment"),
     ("PolicyViolation", "security identifier", "`strong_mapping` of the profile"),
     ("PolicyViolation", "may be named here", f"`subject` and `san` {_STATIC}"),
     ("PolicyViolation", "^The profile is not allowed here", f"`profiles` {_STATIC}"),
@@ -51,6 +52,7 @@ REMEDIES: Final = (
     ("AlgorithmRefused", "can be sealed to", "the key that the device makes: its reply is sealed to it"),
     ("AlgorithmRefused", "RSA key of [0-9]+ bits|EC key|public key of type",
      "`key` of the profile, or the key that the device makes"),
+    ("UnknownCertificate", "^poll: ", "a new enrolment; how long a request waits: `approval_days` of the profile"),
     ("UnknownCertificate", "^signer ", "the device's certificate is gone: a challenge, as for a first enrolment"),
     ("IntegrityFailure", "addressed to none", "an old RA certificate on the device: let it ask for GetCACert again"),
     ("StoreUnavailable", "", "storage: its health, its network rules, and the roles of the app's identity"),
@@ -63,6 +65,8 @@ REMEDIES: Final = (
 
 def remedy(trace: Trace) -> str:
     """The setting, profile field or act that changes how `trace` ended; empty if it went well or none is known."""
+    if trace.status == "PENDING":
+        return "an administrator's decision: manage.py request approve or deny"
     for error, cause, advice in REMEDIES:
         if error == trace.error and re.search(cause, trace.cause):
             return advice

@@ -132,8 +132,11 @@ class CRLPublisher:
         return entries
 
     def _verify(self, der: bytes, number: int, count: int) -> None:
-        verify_crl(der, self.issuer.certificate.public_key)
-        crl = parse_crl(der)
+        try:
+            verify_crl(der, self.issuer.certificate.public_key)
+            crl = parse_crl(der)
+        except RequestError as error:
+            raise IssuanceFault(f"the CRL that was just signed does not verify: {error.reason}") from error
         if crl.number != number or len(crl) != count:
             raise IssuanceFault("the CRL does not read back as it was composed")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -105,7 +105,7 @@ def order(identity: str = "challenge-1", *, device: str = "dev1", user: str = ""
     return Order(identity, "device", "sealed:tests", device=device, user=user, challenge_minted_at=NOW)
 
 
-def in_threads(calls: list[Callable[[], Any]]) -> list[Any]:
+def in_threads(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each call returns or raises, all started at once."""
     start, results = threading.Barrier(len(calls)), [None] * len(calls)
 

@@ -11,11 +11,12 @@ from shared.asn1 import oids
 from shared.ca import hierarchy
 from shared.ca.issuer import Issuer, Locations, issuer_id
 from shared.errors import IssuanceFault
-from shared.keys.ports import public_key_info
-from shared.x509.certificate import Certificate, CertificateTemplate
+from shared.keys.ports import SigningKey, public_key_info
+from shared.keys.signatures import sign, signature_algorithm
+from shared.x509.certificate import Certificate, CertificateTemplate, assemble
 from shared.x509.extensions import basic_constraints, key_usage, subject_key_identifier
 from shared.x509.names import Name
-from tests.ca.drafts import keys
+from tests.ca.drafts import CA_NAME, good_draft, keys
 from tests.scep.authority import DAY, NOW, URL, World, tiers
 
 SERIAL = "25aa" + "01" * 17
@@ -61,6 +62,40 @@ def test_a_chain_that_ends_before_its_root_is_refused() -> None:
         Issuer(issuing, (), key, URL)
 
 
+def subordinate_of(parent: Certificate, parent_key: SigningKey) -> Certificate:
+    """An issuing CA for the key `keys("issuing")`."""
+    return hierarchy.subordinate(
+        parent,
+        parent_key,
+        spki=public_key_info(keys("issuing")),
+        subject=Name.build([("CN", "Issuing below")]),
+        not_before=NOW,
+        life=90 * DAY,
+        base_url=URL,
+    )
+
+
+def test_a_chain_with_a_parent_that_is_no_ca_is_refused() -> None:
+    world = World()
+    below = subordinate_of(world.ra.certificate, world.ra.key)
+    with pytest.raises(IssuanceFault, match="chain"):
+        Issuer(below, (world.ra.certificate, world.issuer.certificate, world.root), keys("issuing"), URL)
+
+
+def test_an_old_root_that_signed_itself_with_sha_1_still_serves() -> None:
+    root_key = keys("ca")
+    draft = good_draft(ca=True).for_key(public_key_info(root_key))
+    old = draft.but(
+        subject=CA_NAME.encoded,
+        algorithm=signature_algorithm(root_key, "sha1"),
+        extensions={oids.AUTHORITY_KEY_IDENTIFIER: None},
+    ).tbs()
+    signed = assemble(old, signature_algorithm(root_key, "sha1"), sign(root_key, old, "sha1"))
+    root = Certificate.from_der(signed)
+    issuer = Issuer(subordinate_of(root, root_key), (root,), keys("issuing"), URL)
+    assert issuer.chain == (root,)
+
+
 def test_the_id_is_of_the_key_and_not_of_the_certificate() -> None:
     world = World()
     assert world.issuer.id == issuer_id(public_key_info(world.issuer.key))
@@ -98,11 +133,13 @@ def test_a_life_that_fits_is_left_as_it_is() -> None:
     assert issuer.bound(NOW + DAY) == NOW + DAY
 
 
-def test_a_certificate_that_would_begin_after_its_issuers_end_is_a_fault_of_ours() -> None:
+@pytest.mark.parametrize("late", [timedelta(0), DAY])
+def test_a_certificate_that_would_begin_after_its_issuers_end_is_a_fault_of_ours(late: timedelta) -> None:
     issuer = World().issuer
-    late = replace(template(), not_before=NOW + 4000 * DAY, not_after=NOW + 4001 * DAY)
-    with pytest.raises(IssuanceFault):
-        issuer.compose(late, SERIAL)
+    begins = issuer.certificate.not_after + late
+    due = replace(template(), not_before=begins, not_after=begins + DAY)
+    with pytest.raises(IssuanceFault, match="has ended"):
+        issuer.compose(due, SERIAL)
 
 
 def test_a_signature_that_signs_something_else_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

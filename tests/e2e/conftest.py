@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from local.azurite import Azurite
-from tests.e2e.host import Host, Site
+from tests.e2e.host import Host
+from tests.e2e.site import Site
 
 
 @pytest.fixture(scope="session")

@@ -1,128 +1,30 @@
-"""The function app under the embedded host: made ready, started, asked, stopped, and nothing left behind."""
+"""A host of the function app as a child process: asked over HTTP, stopped, and nothing left behind."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from commands.challenge import order_challenge
 from commands.scep_device import Device
-from local.first_run import prepare, read_values, write_settings
-from shared.ca.ceremony import CAPlan
-from shared.ca.folder import CAFolder
-from shared.ca.issuer import issuer_id
 from shared.cms.signing import parse_degenerate
 from shared.x509.certificate import Certificate
 from tests.e2e.lint import Served
 
-ROOT = Path(__file__).resolve().parents[2]
-POLICY = Path(__file__).with_name("profiles.toml")
+if TYPE_CHECKING:
+    from tests.e2e.site import Site
+
 PATIENCE = 40.0
-
-
-@dataclass(frozen=True)
-class Site:
-    """A folder with settings, CA and profiles for hosts on one port; `storage` is a connection string."""
-
-    folder: Path
-    port: int
-    storage: str
-
-    @classmethod
-    def make(cls, folder: Path, storage: str, *, key: str = "p-256") -> Site:
-        """Prepare a site whose CA keys are of the kind `key`."""
-        site = cls(folder, free_port(), storage)
-        here = {
-            "SCEPTER_PUBLIC_URL": site.url,
-            "SCEPTER_PROFILES_FILE": str(folder / "profiles.toml"),
-            "SCEPTER_CA_FOLDER": str(folder / "ca"),
-            "SCEPTER_STATIC_CHALLENGES__SHARED": "the-shared-secret-of-the-tests",
-        }
-        write_settings(site.settings, here)
-        shutil.copyfile(POLICY, folder / "profiles.toml")
-        prepare(site.settings, plan=CAPlan(root_key=key, issuing_key=key))
-        return site
-
-    @property
-    def settings(self) -> Path:
-        return self.folder / "local.settings.json"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def output(self) -> Path:
-        """The log of all hosts here."""
-        return self.folder / "output.txt"
-
-    @property
-    def values(self) -> dict[str, str]:
-        """The settings."""
-        return read_values(self.settings)
-
-    @property
-    def ca(self) -> CAFolder:
-        return CAFolder(self.folder / "ca")
-
-    @property
-    def issuer(self) -> str:
-        """The id of the issuing CA."""
-        return issuer_id(self.ca.certificate("issuing").spki)
-
-    @property
-    def root(self) -> str:
-        """The id of the root."""
-        return issuer_id(self.ca.certificate("root").spki)
-
-    def beside(self) -> Site:
-        """The same site on another port: for a second worker, over the same storage and with the same CA."""
-        return replace(self, port=free_port())
-
-    @contextmanager
-    def running(
-        self, *arguments: str, app: Path = ROOT, environment: Mapping[str, str] | None = None
-    ) -> Iterator[Host]:
-        """A host of this site, serving. On leaving it ends with code 0 and without children, unless it was killed."""
-        host = self._start(app, arguments, environment or {})
-        try:
-            host.wait_until_ready()
-            yield host
-            if not host.killed:
-                host.stop()
-        finally:
-            host.end()
-
-    def _start(self, app: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> Host:
-        ready = self.folder / f"ready-{self.port}.json"
-        command = [sys.executable, "-m", "local", "--app", str(app), "--port", str(self.port)]
-        command += ["--settings", str(self.settings), "--storage", self.storage, "--ready-file", str(ready)]
-        given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
-        with self.output.open("ab") as output:
-            process = subprocess.Popen(
-                [*command, *arguments],
-                cwd=self.folder,
-                env=given,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return Host(self, process, ready)
 
 
 @dataclass
@@ -161,12 +63,6 @@ class Host:
     def scep(self, profile: str = "device") -> str:
         """The SCEP URL of a profile."""
         return f"{self.url}/scep/{profile}"
-
-    def device(self, profile: str = "device") -> Device:
-        """A device with a fresh key that has asked for GetCACaps and GetCACert."""
-        device = Device(self.scep(profile), self.http)
-        device.discover()
-        return device
 
     def challenge(self, subject: str, *, profile: str = "device", **order: object) -> str:
         """A sealed challenge, ordered over HTTP by the caller "demo"."""
@@ -222,12 +118,6 @@ class Host:
             assert self.process.poll() is None, self.output()
             assert time.monotonic() < deadline, self.output()
             time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _session(leader: int) -> list[int]:

@@ -29,13 +29,17 @@ class Answer:
         return Certificate.from_der(found.public_bytes(Encoding.DER))
 
 
+@dataclass(frozen=True)
 class StrongSwan:
     """Enrols `CN=<name>,O=Probe,C=CZ` with two SANs at a SCEP URL."""
 
-    def __init__(self, folder: Path, url: str, name: str) -> None:
-        self._pki, self._openssl = program("pki"), openssl_in(folder)
-        self._folder, self._url, self.name = folder, url, name
-        self.sans = [f"dns:{name}.example.org", f"email:{name}@example.org"]
+    folder: Path
+    url: str
+    name: str
+
+    @property
+    def sans(self) -> list[str]:
+        return [f"dns:{self.name}.example.org", f"email:{self.name}@example.org"]
 
     @property
     def subject(self) -> str:
@@ -54,7 +58,7 @@ class StrongSwan:
         """RenewalReq, signed with key.pem, for new-key.pem."""
         self._make_key("new-key.pem")
         found = x509.load_der_x509_certificate(certificate.der)
-        (self._folder / "old.pem").write_bytes(found.public_bytes(Encoding.PEM))
+        (self.folder / "old.pem").write_bytes(found.public_bytes(Encoding.PEM))
         return self._scep("new-key.pem", "--cert", "old.pem", "--key", "key.pem", *more)
 
     def _scep(self, key: str, *more: str) -> Answer:
@@ -67,13 +71,13 @@ class StrongSwan:
         return self._run("--scep", "--in", key, *names, *trust, *more)
 
     def _make_key(self, name: str) -> None:
-        if not (self._folder / name).exists():
-            self._openssl.run("genrsa", "-out", name, "2048")
+        if not (self.folder / name).exists():
+            openssl_in(self.folder).run("genrsa", "-out", name, "2048")
 
     def _run(self, command: str, *arguments: str) -> Answer:
         done = subprocess.run(
-            [self._pki, command, "--url", self._url, "--outform", "pem", *arguments],
-            cwd=self._folder,
+            [program("pki"), command, "--url", self.url, "--outform", "pem", *arguments],
+            cwd=self.folder,
             capture_output=True,
             timeout=60,
             check=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import quote
@@ -78,6 +79,28 @@ def test_a_chunked_post_is_asked_for_its_length(host: Host, message: Message) ->
         yield message.der
 
     assert host.http.post(f"/scep/device?{OPERATION}", content=chunks()).status_code == 411
+
+
+def speak(host: Host, head: str, body: bytes, *, first: bytes = b"") -> bytes:
+    """Send a head and then a body, when `first` has come if that is given; returns the body of the answer."""
+    with socket.create_connection(("127.0.0.1", host.site.port), timeout=30) as connection:
+        connection.sendall(head.format(length=len(body)).replace("\n", "\r\n").encode())
+        assert connection.recv(len(first)) == first
+        connection.sendall(body)
+        with connection.makefile("rb") as answer:
+            return answer.read().partition(b"\r\n\r\n")[2]
+
+
+def test_http_1_0_without_a_host_is_served(host: Host, message: Message) -> None:
+    head = f"POST /scep/device?{OPERATION} HTTP/1.0\nContent-Length: {{length}}\n\n"
+    assert message.read(speak(host, head, message.der)).status is PKIStatus.SUCCESS
+
+
+def test_a_client_that_waits_to_be_told_to_continue_is_told(host: Host, message: Message) -> None:
+    head = f"POST /scep/device?{OPERATION} HTTP/1.1\nHost: pki\nConnection: close\n"
+    head += "Expect: 100-continue\nContent-Length: {length}\n\n"
+    answer = speak(host, head, message.der, first=b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert message.read(answer).status is PKIStatus.SUCCESS
 
 
 @pytest.mark.parametrize(

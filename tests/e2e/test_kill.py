@@ -22,8 +22,10 @@ from shared.store.ports import Claim
 from shared.store.tables import TableStore
 from shared.x509.certificate import Certificate
 from tests.contracts.backend import table_store
-from tests.e2e.host import ROOT, Host, Site
+from tests.e2e.host import Host
+from tests.e2e.lint import Served
 from tests.e2e.messages import Message, enrolment
+from tests.e2e.site import ROOT, Site
 from tests.scep.authority import csr, key
 
 pytestmark = pytest.mark.host
@@ -71,6 +73,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         site = Site.make(folder, azurite.connection_string)
         yield Scene(site, table_store(connection), folder / "app", folder / "flag")
         connection.close()
+        served = Served()
+        served.add_records(site.storage, site.issuer)
+        assert served.findings() == []
 
 
 def certificate(host: Host, message: Message, profile: str = "device") -> Certificate:

@@ -15,8 +15,9 @@ import pytest
 
 from shared.policy.profiles import Profiles
 from shared.scep.message import PKIStatus
-from tests.e2e.host import POLICY, ROOT, Host, free_port
+from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
+from tests.e2e.site import POLICY, ROOT, free_port
 
 pytestmark = pytest.mark.host
 
@@ -61,7 +62,7 @@ def manage(host: Host, *arguments: str, **environment: str) -> Ended:
 
 @pytest.fixture
 def serial(host: Host) -> str:
-    """Of a fresh certificate of the device that is called like it ends."""
+    """The serial of a fresh certificate, of a device of its own."""
     name = f"cli-{secrets.token_hex(4)}"
     reply = enrolment(host, f"CN={name}", host.challenge(f"CN={name}", device=name)).post(host)
     return reply.certificates[0].serial_hex

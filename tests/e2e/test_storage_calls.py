@@ -17,7 +17,7 @@ from shared.scep.client import Requester, build_request, read_reply
 from shared.scep.message import PKIStatus
 from shared.x509.certificate import Certificate
 from tests.e2e.counted import CountedApplication
-from tests.e2e.host import POLICY
+from tests.e2e.site import POLICY
 from tests.scep.authority import csr, key, self_signed
 
 pytestmark = pytest.mark.azurite

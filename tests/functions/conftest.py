@@ -1,4 +1,4 @@
-"""An application in memory in place of the worker's own."""
+"""The triggers' application: in memory, put in place of the worker's own and taken away again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from shared import wiring
-from tests.functions.memory import MemoryApplication, make_ca
+from tests.functions.application import AZURE, MemoryApplication
+from tests.functions.memory import MemoryApplication as CountedApplication
+from tests.functions.memory import make_ca
 
-Make = Callable[..., MemoryApplication]
+Make = Callable[..., CountedApplication]
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +23,10 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def make(ca: Path) -> Iterator[Make]:
     """Makes the application with more settings, and puts it in the worker's place."""
-    made: list[MemoryApplication] = []
+    made: list[CountedApplication] = []
 
-    def begin(**settings: str) -> MemoryApplication:
-        made.append(MemoryApplication(ca, **settings))
+    def begin(**settings: str) -> CountedApplication:
+        made.append(CountedApplication(ca, **settings))
         wiring.use(made[-1])
         return made[-1]
 
@@ -33,3 +35,21 @@ def make(ca: Path) -> Iterator[Make]:
     for application in made:
         application.store.gate.set()
         application.close()
+
+
+@pytest.fixture
+def app() -> Iterator[MemoryApplication]:
+    """As on the embedded host."""
+    yield from _in_place(MemoryApplication())
+
+
+@pytest.fixture
+def azure_app() -> Iterator[MemoryApplication]:
+    """As in Azure."""
+    yield from _in_place(MemoryApplication(AZURE))
+
+
+def _in_place(application: MemoryApplication) -> Iterator[MemoryApplication]:
+    wiring.use(application)
+    yield application
+    wiring.use(None)

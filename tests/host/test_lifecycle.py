@@ -1,5 +1,6 @@
 """Start, stop, exit codes, settings: what a person at the terminal or a supervising program sees."""
 
+import base64
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
 from tests.host.process import APP, HostProcess, await_true, running_host, spawn
@@ -113,6 +115,22 @@ def test_data_on_disk_outlives_the_host(tmp_path: Path) -> None:
     with running_host("--data", str(tmp_path / "data"), "--no-timers") as host:
         host.await_record("work done")
         assert [entry["tries"] for entry in host.record("work")] == [2]
+
+
+def test_a_stop_hides_no_message_from_the_next_start(azurite: Azurite, unique_name: str) -> None:
+    with QueueClient.from_connection_string(azurite.connection_string, f"{unique_name}-work") as queue:
+        queue.create_queue()
+        for number in range(20):
+            body = json.dumps({"number": number, "sleep": 0.2}).encode()
+            queue.send_message(base64.b64encode(body).decode())
+    arguments, environment = ("--storage", azurite.connection_string), {"TEST_PREFIX": unique_name}
+    with running_host(*arguments, environment=environment) as host:
+        host.await_record("work done")
+        assert host.stop() == 0
+        done = {entry["body"] for entry in host.record("work done")}
+        assert 0 < len(done) < 20
+    with running_host(*arguments, environment=environment) as host:
+        await_true(lambda: len(done | {e["body"] for e in host.record("work done")}) == 20, host.output)
 
 
 def test_a_taken_port_ends_with_3(azurite: Azurite, tmp_path: Path) -> None:
@@ -293,7 +311,7 @@ def test_functions_are_listed_and_keys_are_not(host: HostProcess) -> None:
     output = host.output()
     assert f"Serving {host.url}" in output
     for words in (
-        ["echo", "http", "/echo/{name:alpha}/{number:int?}"],
+        ["echo", "http", "echo/{name:alpha}/{number:int?}"],
         ["work", "queue"],
         ["at_start", "timer"],
     ):

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from commands.challenge import order_challenge, secret_of
+from commands.first_run import ROOT, read_values
 from commands.scep_device import Device
-from local.first_run import ROOT, read_values
 from shared.scep.message import PKIStatus
 
 SUBJECT = "CN=laptop-0042,O=Example"

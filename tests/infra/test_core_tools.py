@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from local.core_tools import main
-from local.first_run import ROOT, write_settings
+from commands.core_tools import main
+from commands.first_run import ROOT, write_settings
 
 # Takes Core Tools' arguments, serves with the embedded host, and leaves a grandchild as the real program does.
 FUNC = """#!/bin/sh
@@ -67,7 +67,7 @@ def await_end(pid_file: Path) -> None:
 
 def test_without_core_tools_it_says_how_to_get_them(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "local.core_tools"],
+        [sys.executable, "-m", "commands.core_tools"],
         cwd=ROOT,
         env={"PATH": str(tmp_path)},
         capture_output=True,
@@ -108,9 +108,7 @@ def test_one_enrolment(
 @pytest.mark.host
 def test_the_end_takes_everything_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "#!/bin/sh\nsleep 600 &\necho $! >sleep.pid\nwait\n", monkeypatch)
-    program = (
-        f"import sys, pathlib, local.core_tools as c; sys.exit(c.main([], pathlib.Path({str(tmp_path)!r})))"
-    )
+    program = f"import sys, pathlib, commands.core_tools as c; sys.exit(c.main([], pathlib.Path({str(tmp_path)!r})))"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     pid_file = tmp_path / "sleep.pid"
     try:

@@ -206,6 +206,10 @@ def test_renewal_needs_both_the_switch_and_the_window() -> None:
         ({"challenge": "intune", "certificate_only_renewal": True}, "see every request"),
         ({"renewal_window": 30}, "no effect without certificate_only_renewal"),
         ({"challenge": "static", "challenge_lifetime": 60}, "no effect on challenges"),
+        ({"approval_days": 7}, "no effect without approval"),
+        ({"approval": True, "approval_days": 0}, "greater than or equal to 1"),
+        ({"approval": True, "approval_days": 91}, "less than or equal to 90"),
+        ({"challenge": "intune", "approval": True}, "Intune has decided already"),
         ({"key": ["P-256"], "key_usage": {"allowed": ["keyEncipherment"]}}, "of kind EC"),
         ({"key_usage": {"allowed": ["keyCertSign"]}}, "Input should be 'digitalSignature'"),
         ({"extended_key_usage": {"allowed": ["anyExtendedKeyUsage"]}}, "known purpose"),
@@ -223,3 +227,9 @@ def test_a_profile_that_speaks_against_itself_is_refused(fields: dict[str, objec
 def test_a_profile_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         setattr(make_profile(), "validity", 1)  # noqa: B010 - mypy knows better than to let it be written plainly
+
+
+def test_a_request_waits_a_week_unless_the_profile_says_otherwise() -> None:
+    assert make_profile(approval=True).patience == timedelta(days=7)
+    assert make_profile(approval=True, approval_days=90).patience == timedelta(days=90)
+    assert not make_profile().approval

@@ -69,6 +69,10 @@ def test_what_went_well_needs_none() -> None:
     assert remedy(replace(trace(), status="SUCCESS", error="", cause="")) == ""
 
 
+def test_who_waits_is_told_for_whom() -> None:
+    assert "manage.py request" in remedy(replace(trace(), status="PENDING", error="", cause=""))
+
+
 def test_what_nobody_knows_has_none() -> None:
     assert remedy(replace(trace(), error="KeyError", cause="")) == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from shared.asn1.pem import pem
 from shared.errors import IssuanceFault
 from shared.revocation.publication import newest
 from shared.store.ports import Revocation, RevocationChange
-from shared.x509.crl import verify_crl
+from shared.x509.crl import build_crl, verify_crl
 from tests.revocation.authority import LIFE, MINUTE, SECOND, Authority
 from tests.scep.authority import DAY, NOW
 
@@ -101,10 +102,10 @@ def test_a_change_that_is_covered_publishes_nothing(ca: Authority) -> None:
     ca.revoke(record)
     changed_at, ca.now = ca.now, ca.now + SECOND
     assert ca.publisher.publish_change(changed_at)
-    number = ca.crl().number
+    before = dict(ca.publications._blobs)
     ca.now += HOUR
     assert not ca.publisher.publish_change(changed_at)
-    assert ca.crl().number == number
+    assert ca.publications._blobs == before
 
 
 def test_a_change_of_the_very_second_of_the_crl_is_not_taken_for_covered(ca: Authority) -> None:
@@ -198,6 +199,28 @@ def test_a_blob_that_we_did_not_publish_stops_the_publisher(ca: Authority, spoil
     left = ca.publications.read(ca.publisher.name)
     assert left is not None
     assert left.data == data
+
+
+@pytest.mark.parametrize("spoilt", ["signature", "number", "entries", "bytes"])
+def test_a_crl_that_came_out_wrong_is_never_published(
+    ca: Authority, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    ca.revoke(ca.issue())
+
+    def build(**asked: Any) -> bytes:
+        if spoilt == "number":
+            asked["number"] += 1
+        if spoilt == "entries":
+            asked["entries"] = ()
+        der = bytearray(build_crl(**asked))
+        if spoilt == "signature":
+            der[-1] ^= 1
+        return b"junk" if spoilt == "bytes" else bytes(der)
+
+    monkeypatch.setattr("shared.revocation.publication.build_crl", build)
+    with pytest.raises(IssuanceFault, match="does not"):
+        ca.publisher.publish()
+    assert ca.publications.headers == {}
 
 
 def test_many_revocations_are_listed_in_one_crl(ca: Authority) -> None:

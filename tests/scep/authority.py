@@ -173,22 +173,30 @@ class World:
         static = StaticChallenges(
             self.profiles.static_challenges, {"shared": STATIC_SECRET}, MemoryUseCounter()
         )
-        renewals = Renewals(self.issuer, self.store)
-        self.approvals = Approvals(self.requests, self.authority, renewals, DAY)
+        self.validators = {"sealed": self.sealed, "static": static}
         self.decisions = Decisions(self.requests, self.authority)
-        self.service = SCEPService(
+        self.service = self.worker()
+
+    def worker(
+        self, *, store: MemoryStore | None = None, registration: RegistrationAuthority | None = None
+    ) -> SCEPService:
+        """A worker of its own over the world's storage, or over `store` instead of its certificates."""
+        records = store or self.store
+        authority, renewals = CertificateAuthority(self.issuer, records), Renewals(self.issuer, records)
+        approvals = Approvals(self.requests, authority, renewals, DAY)
+        return SCEPService(
             issuer=self.issuer,
-            ra=self.registration,
+            ra=registration or self.registration,
             enrolment=Enrolment(
-                authority=self.authority,
-                validators={"sealed": self.sealed, "static": static},
+                authority=authority,
+                validators=self.validators,
                 renewals=renewals,
-                approvals=self.approvals,
-                supersessions=self.store,
+                approvals=approvals,
+                supersessions=records,
                 backdate=DAY,
             ),
-            approvals=self.approvals,
-            retrieval=Retrieval(self.issuer, self.store, renewals, PublishedCRLs(lambda: self.publications)),
+            approvals=approvals,
+            retrieval=Retrieval(self.issuer, records, renewals, PublishedCRLs(lambda: self.publications)),
         )
 
     def profile(self, name: str = "device") -> Profile:

@@ -91,11 +91,18 @@ def ask(world: World, der: bytes, profile: str = "device", *, ra: Certificate | 
     return Answer.read(reply, ra or world.ra.certificate)
 
 
-def certified(holder: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Certificate:
-    """A self-signed certificate as a client makes for its first message."""
+def certified(
+    holder: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    *,
+    issuer: Certificate | None = None,
+    serial: int = 2,
+) -> Certificate:
+    """A self-signed certificate as a client makes for its first message, or one that claims another issuer."""
     name = x509.Name.from_rfc4514_string("CN=dev1")
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(holder.public_key())
-    builder = builder.serial_number(2).not_valid_before(NOW - DAY).not_valid_after(NOW + DAY)
+    claimed = x509.load_der_x509_certificate(issuer.der).subject if issuer else name
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(claimed)
+    builder = builder.public_key(holder.public_key()).serial_number(serial)
+    builder = builder.not_valid_before(NOW - DAY).not_valid_after(NOW + 365 * DAY)
     return Certificate.from_der(builder.sign(holder, hashes.SHA256()).public_bytes(Encoding.DER))
 
 

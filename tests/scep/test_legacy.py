@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -32,7 +33,8 @@ def world() -> World:
 def enrol(world: World, **algorithms: str) -> Reply:
     """Under the profile that takes legacy algorithms."""
     request = csr("CN=old", challenge=STATIC_SECRET)
-    return world.send(request, self_signed(), profile="static", transaction_id="transaction-1", **algorithms)
+    how: dict[str, Any] = {"profile": "static", "transaction_id": "transaction-1", **algorithms}
+    return world.send(request, self_signed(), **how)
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from shared.asn1 import oids, values, writer
 from shared.cms.signing import sign_message
 from shared.errors import MalformedMessage
+from shared.scep.client import build_request
 from shared.scep.message import FailInfo, MessageType, PKIMessage, PKIStatus
 from tests.scep.authority import World, csr, key, self_signed
 from tests.scep.crafting import NONCE, TRANSACTION, Answer, ask, certified, envelope, message
@@ -159,8 +160,6 @@ def test_a_legacy_digest_is_refused_by_name_and_the_reply_is_readable(world: Wor
 
 @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
 def test_the_reply_uses_the_digest_of_the_request(world: World, digest: str) -> None:
-    from shared.scep.client import build_request
-
     der, _, _ = build_request(
         csr(challenge=world.challenge()), self_signed(), world.ra.certificate, digest=digest
     )

@@ -1,6 +1,6 @@
 """What a machine needs before the first run: settings with fresh secrets, profiles, and a CA. Idempotent.
 
-`python -m local.first_run` makes what is missing and prints what to try; `make run` calls it before the host.
+`python manage.py init` makes what is missing and prints what to try; `make run` calls it before the host.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _GENERATED = "<generated on the first run>"
 _TRY = """Once it serves, in another terminal:
   curl "{url}/scep/device?operation=GetCACaps"
   .venv/bin/python manage.py scep enrol {url}/scep/device --subject "CN=laptop-1,O=Example" \\
-    --challenge "$(.venv/bin/python manage.py challenge mint device --subject "CN=laptop-1,O=Example" --device laptop-1)"
+    --challenge "$(.venv/bin/python manage.py challenge mint device --subject "CN=laptop-1,O=Example" \\
+    --device laptop-1)"
 """
 
 
-def main(
+def init(
     settings: Annotated[Path, typer.Option(help="The settings file.")] = Path("local.settings.json"),
     port: Annotated[int | None, typer.Option(help="Port of the host, for settings made now.")] = None,
 ) -> None:
@@ -96,7 +97,3 @@ def _own_folder(settings: Path) -> dict[str, str]:
 
 def _own_port(port: int | None) -> dict[str, str]:
     return {} if port is None else {"SCEPTER_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-
-
-if __name__ == "__main__":
-    typer.run(main)

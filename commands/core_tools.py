@@ -1,4 +1,4 @@
-"""`python -m local.core_tools`: the app under Azure Functions Core Tools, over Azurite, until Ctrl-C.
+"""`python -m commands.core_tools`: the app under Azure Functions Core Tools, over Azurite, until Ctrl-C.
 
 With a COMMAND behind it, that is run once the app answers, with its address in SCEPTER_URL; its exit code is ours.
 """
@@ -15,9 +15,9 @@ from subprocess import DEVNULL, Popen, TimeoutExpired, run
 
 import httpx
 
+from commands.first_run import ROOT, prepare
 from local.azurite import Azurite
 from local.failures import HostError
-from local.first_run import ROOT, prepare
 from local.settings import STORAGE, LocalSettings, read
 
 START_SECONDS, STOP_SECONDS = 300, 20  # the first start fetches the extension bundle

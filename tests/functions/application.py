@@ -1,0 +1,150 @@
+"""The application behind the triggers, over stores in memory; and requests as the platform hands them over."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import azure.functions as func
+from cryptography.fernet import Fernet
+
+from shared import config
+from shared.ca.authority import CertificateAuthority
+from shared.ca.issuer import Issuer
+from shared.ca.registration import RegistrationAuthority
+from shared.policy.profiles import Profiles
+from shared.revocation.ca_certificates import CACertificatePublisher
+from shared.revocation.service import Records
+from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.ports import CertificateRecord, PublicationStore, Queue, SupersessionStore, UseCounter
+from shared.wiring import Application
+from tests.ca.stores import order, template
+from tests.scep.authority import CALLER_SECRET, NOW, POLICY, STATIC_SECRET, URL, World
+
+MANAGEMENT_KEY = "management-key-of-the-tests"
+LOCAL = {
+    "SCEPTER_PUBLIC_URL": URL,
+    "SCEPTER_CHALLENGE_KEYS": Fernet.generate_key().decode(),
+    "SCEPTER_CALLER_SECRETS__TESTS": CALLER_SECRET,
+    "SCEPTER_STATIC_CHALLENGES__SHARED": STATIC_SECRET,
+    "SCEPTER_MANAGEMENT_KEY": MANAGEMENT_KEY,
+}
+AZURE = {name: value for name, value in LOCAL.items() if name != "SCEPTER_MANAGEMENT_KEY"} | {
+    "WEBSITE_INSTANCE_ID": "0123",
+    "WEBSITE_AUTH_ENABLED": "True",
+}
+HOST = "pki.example.org"
+
+
+class MemoryApplication(Application):
+    """The real composition over memory. `world` has the CA and its RA.
+
+    `now` can be moved, and `policy` changed before it is used.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = LOCAL, **changes: str) -> None:
+        chosen = {name: value for name, value in {**environment, **changes}.items() if value}
+        super().__init__(config.load(chosen), chosen, clock=lambda: self.now)
+        self.now: datetime = NOW
+        self.policy = POLICY
+        self.world = World()
+        self.store = MemoryStore()
+        self.blobs = MemoryPublicationStore()
+        self.queues: dict[str, MemoryQueue] = defaultdict(MemoryQueue)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        return Profiles.parse(self.policy)
+
+    @cached_property
+    def records(self) -> Records:
+        return self.store
+
+    @cached_property
+    def supersessions(self) -> SupersessionStore:
+        return self.store
+
+    @cached_property
+    def uses(self) -> UseCounter:
+        return MemoryUseCounter()
+
+    @cached_property
+    def publications(self) -> PublicationStore:
+        return self.blobs
+
+    def queue(self, name: str) -> Queue:
+        return self.queues[name]
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        return self.world.issuer
+
+    @cached_property
+    def ra(self) -> RegistrationAuthority:
+        return self.world.registration
+
+    @cached_property
+    def ca_publisher(self) -> CACertificatePublisher:
+        return CACertificatePublisher(self.issuer, self.publications, None)
+
+
+def request(
+    method: str,
+    path: str,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    route: Mapping[str, str] | None = None,
+    host: str = HOST,
+) -> func.HttpRequest:
+    """A request by path and raw query. `params` are what the platform makes of the query: it loses empty values
+    and takes `+` for a space."""
+    url = f"http://{host}{path}"
+    query = path.partition("?")[2]
+    return func.HttpRequest(
+        method=method,
+        url=url,
+        headers=headers or {},
+        params=dict(parse_qsl(urlsplit(f"http://x/?{query}").query)),
+        route_params=route or {},
+        body=body,
+    )
+
+
+def call(trigger: Callable[..., Any], req: func.HttpRequest) -> func.HttpResponse:
+    """What the trigger answers."""
+    response = trigger(req)
+    assert isinstance(response, func.HttpResponse)
+    return response
+
+
+def text(response: func.HttpResponse) -> str:
+    return response.get_body().decode()
+
+
+def body(response: func.HttpResponse) -> Any:
+    """The JSON of a response."""
+    assert response.mimetype == "application/json"
+    return json.loads(response.get_body())
+
+
+def issue(app: MemoryApplication, identity: str = "challenge-1", **owner: str) -> CertificateRecord:
+    """A certificate on record, for device dev1 unless told otherwise."""
+    authority = CertificateAuthority(app.issuer, app.store)
+    return authority.issue(template(), order(identity, **owner), now=NOW).record
+
+
+def queue_message(content: Any) -> func.QueueMessage:
+    """A message as the platform hands it over; what is not bytes is sent as JSON."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return func.QueueMessage(id="message-1", body=data, pop_receipt="receipt")
+
+
+def crl_request(app: MemoryApplication, **changes: Any) -> dict[str, Any]:
+    """A request for the next CRL with what a test wants different."""
+    return {"version": 1, "issuer": app.issuer.id, "changedAt": NOW.isoformat(), **changes}
