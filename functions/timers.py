@@ -55,6 +55,8 @@ def renew_ra(timer: func.TimerRequest) -> None:
 def purge_traces(timer: func.TimerRequest) -> None:
     """Every hour: delete traces of more than SCEPTER_TRACE_DAYS days ago; what is too much waits for the next hour."""
     application().purge_traces()
+
+
 def _publish(request: CRLRequest) -> None:
     app = application()
     if request.issuer != app.issuer.id:

@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import signal
-import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
@@ -25,8 +24,6 @@ from local.queues import Listener, make, send
 from local.settings import DEVELOPMENT_STORAGE, STORAGE, HostConfig, LocalSettings, read
 from local.timers import Timer
 from local.web import Front
-
-KEYS = ("LOCAL_FUNCTION_KEY", "LOCAL_MASTER_KEY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +56,15 @@ async def serve(options: Options) -> None:
     async with AsyncExitStack() as stack:
         port, azurite = _prepare(options, stack)
         config, functions = read(options.app / "host.json", HostConfig), load(options.app)
+        stack.callback(
+            getattr(__import__("function_app"), "close", lambda: None)
+        )  # before Azurite is stopped
         worker, lease = Worker(partial(send, config)), options.lease_seconds
         timers = {f.name: Timer(f, worker) for f in functions.values() if f.kind == "timerTrigger"}
         fed = [f for f in functions.values() if f.kind == "queueTrigger"]
         for function in fed:
             await make(function.trigger)
-        keys = [os.environ.get(name) or secrets.token_urlsafe(32) for name in KEYS]
+        keys = [os.environ.get(f"LOCAL_{k}_KEY") or secrets.token_urlsafe(32) for k in ("FUNCTION", "MASTER")]
         front, grace = Front(functions, worker, timers), options.grace_seconds
         runner = front.runner(config, keys, options.max_request_line, grace)
         stack.push_async_callback(_end, tasks, runner, worker, grace)
@@ -112,8 +112,6 @@ async def _end(tasks: list[asyncio.Task[None]], runner: web.AppRunner, worker: W
     for task in tasks:
         task.cancel()
     await asyncio.gather(runner.cleanup(), worker.close(grace), *tasks, return_exceptions=True)
-    if close := getattr(sys.modules["function_app"], "close", None):  # while storage is there
-        await asyncio.to_thread(close)
 
 
 def _introduce(url: str, functions: Iterable[Function]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.asn1 import oids, tags, values, writer
 from shared.asn1.reader import Element, Fields, read_der
@@ -60,6 +61,7 @@ def _not_empty(key_identifier: bytes) -> bytes:
     return key_identifier
 
 
+@lru_cache(maxsize=128)
 def issuer_and_serial(certificate: bytes) -> tuple[bytes, int]:
     """(issuer Name as DER, serial number) of a certificate in DER. Raises MalformedMessage."""
     fields = _tbs_fields(certificate)

@@ -87,6 +87,7 @@ def subject_alternative_name(names: Iterable[GeneralName], critical: bool = Fals
     return Extension(oids.SUBJECT_ALTERNATIVE_NAME, critical, build_general_names(names))
 
 
+@lru_cache(maxsize=128)
 def key_identifier(spki: bytes) -> bytes:
     """SHA-1 of the key's BIT STRING (RFC 5280 4.2.1.2 (1)). Raises MalformedMessage."""
     fields = Fields(read_der(spki).expect(tags.SEQUENCE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from shared.asn1 import oids, tags, values, writer
@@ -13,6 +14,7 @@ from shared.errors import MalformedMessage
 from shared.x509.attributes import prepare
 from shared.x509.names import Name
 
+_CACHED_LENGTH: Final = 1024
 Kind = Literal["dns", "email", "upn", "uri", "ip", "directory", "other"]
 
 _OTHER_NAME: Final = tags.context(0)
@@ -97,7 +99,8 @@ class GeneralName:
 
 def parse_general_names(value: bytes) -> tuple[GeneralName, ...]:
     """The names in an extension value (GeneralNames); there may be none. Raises MalformedMessage."""
-    return tuple(map(_parse, read(value).expect(tags.SEQUENCE).children()))
+    # A request's names come again in its certificate; what is longer than most is not worth keeping.
+    return _cached_names(value) if len(value) <= _CACHED_LENGTH else _names(value)
 
 
 def build_general_names(names: Iterable[GeneralName]) -> bytes:
@@ -108,6 +111,13 @@ def build_general_names(names: Iterable[GeneralName]) -> bytes:
 def same_names(one: Iterable[GeneralName], other: Iterable[GeneralName]) -> bool:
     """Whether both hold the same names by meaning; order and repetition do not count."""
     return {name.meaning() for name in one} == {name.meaning() for name in other}
+
+
+def _names(value: bytes) -> tuple[GeneralName, ...]:
+    return tuple(map(_parse, read(value).expect(tags.SEQUENCE).children()))
+
+
+_cached_names = lru_cache(maxsize=256)(_names)
 
 
 def _text(tag: int, text: str) -> bytes:

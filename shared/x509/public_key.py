@@ -5,6 +5,7 @@ What would make one verification cost seconds, or prove nothing, is refused befo
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,8 +23,9 @@ _MAX_SPKI_BYTES: Final = MAX_RSA_BITS // 8 + 128  # the modulus, the exponent an
 _MAX_EXPONENT_BITS: Final = 256  # FIPS 186-5 A.1.1
 
 
+@lru_cache(maxsize=128)
 def load_public_key(spki: bytes) -> PublicKey:
-    """The RSA or EC key in a SubjectPublicKeyInfo.
+    """The RSA or EC key in a SubjectPublicKeyInfo. The latest are kept: one request shows its key several times.
 
     Raises AlgorithmRefused for another kind, an unknown curve, or an RSA key that proves nothing or costs too
     much; MalformedMessage.

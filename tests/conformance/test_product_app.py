@@ -65,6 +65,8 @@ def test_scep_which_has_threads_of_its_own_is_served(
     results = run_app(python_313, ROOT, calls, tmp_path_factory.mktemp("scep"), settings).results
     assert [result["error"] for result in results] == [None, None]
     assert [result["returned"]["status_code"] for result in results] == ["404", "400"]
+
+
 def scep(operation: str, method: str = "GET", body: bytes = b"") -> Invocation:
     url = f"https://localhost/scep/device?operation={operation}"
     trigger = {

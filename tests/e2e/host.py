@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from commands.challenge import order_challenge
-from commands.scep_device import Device
 from shared.cms.signing import parse_degenerate
 from shared.x509.certificate import Certificate
 from tests.e2e.lint import Served

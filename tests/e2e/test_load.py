@@ -12,8 +12,9 @@ import pytest
 
 from local.azurite import Azurite
 from shared.scep.message import PKIStatus
-from tests.e2e.host import Host, Site
+from tests.e2e.host import Host
 from tests.e2e.messages import Message, enrolment
+from tests.e2e.site import Site
 
 pytestmark = pytest.mark.host
 

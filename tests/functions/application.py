@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -21,9 +23,14 @@ from shared.policy.profiles import Profiles
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_pending import MemoryPendingRequests
+from shared.store.memory_traces import MemoryTraceStore
+from shared.store.pending import PendingRequests
 from shared.store.ports import CertificateRecord, PublicationStore, Queue, SupersessionStore, UseCounter
+from shared.store.traces import TraceStore
 from shared.wiring import Application
 from tests.ca.stores import order, template
+from tests.functions.memory import EMBEDDED
 from tests.scep.authority import CALLER_SECRET, NOW, POLICY, STATIC_SECRET, URL, World
 
 MANAGEMENT_KEY = "management-key-of-the-tests"
@@ -64,6 +71,14 @@ class MemoryApplication(Application):
     @cached_property
     def records(self) -> Records:
         return self.store
+
+    @cached_property
+    def traces(self) -> TraceStore:
+        return MemoryTraceStore()
+
+    @cached_property
+    def pending_requests(self) -> PendingRequests:
+        return MemoryPendingRequests()
 
     @cached_property
     def supersessions(self) -> SupersessionStore:
@@ -117,10 +132,18 @@ def request(
 
 
 def call(trigger: Callable[..., Any], req: func.HttpRequest) -> func.HttpResponse:
-    """What the trigger answers."""
-    response = trigger(req)
+    """What the trigger answers; coroutines get a loop of their own, and a context if they ask for one."""
+    user_function = trigger._function.get_user_function()  # type: ignore[attr-defined]
+    given = (EMBEDDED,) if "context" in inspect.signature(user_function).parameters else ()
+    response = user_function(req, *given)
+    if inspect.isawaitable(response):
+        response = asyncio.run(_result(response))
     assert isinstance(response, func.HttpResponse)
     return response
+
+
+async def _result(answer: Awaitable[Any]) -> Any:
+    return await answer
 
 
 def text(response: func.HttpResponse) -> str:

@@ -10,9 +10,9 @@ import pytest
 from functions.answers import answer, document, refusal, text
 from shared import errors
 from shared.errors import PKIError
+from shared.scep.exchange import fail_info
 from shared.scep.message import FailInfo
 from shared.scep.ports import LateChallenge, Vouching
-from shared.scep.service import fail_info
 
 # Each leaf: HTTP status, Retry-After, failInfo where SCEP has an answer for it.
 TABLE: dict[type[PKIError], tuple[int, str | None, FailInfo | None]] = {

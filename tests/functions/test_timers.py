@@ -17,6 +17,7 @@ from shared.ca.folder import CAFolder
 from shared.ca.registration import RegistrationAuthority
 from shared.errors import StoreUnavailable
 from shared.store.ports import CertificateRecord, Status, Supersession
+from shared.stores import CRL_QUEUE
 from shared.x509.crl import parse_crl
 from tests.functions.application import LOCAL, MemoryApplication, crl_request, issue, queue_message
 from tests.scep.authority import DAY, NOW, URL
@@ -136,4 +137,4 @@ def test_a_run_that_fails_is_the_hosts_to_report(
 
 
 def test_the_queue_that_is_read_is_the_queue_that_is_written() -> None:
-    assert timers.QUEUE == wiring.CRL_QUEUE
+    assert timers.QUEUE == CRL_QUEUE

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from shared import wiring
 from shared.config import Settings
 from shared.store.connection import PUBLICATIONS, TABLES
+from shared.stores import CRL_QUEUE
 from tests.infra import rules
 from tests.infra.bicep import BicepFile
 
@@ -97,7 +97,7 @@ def test_the_file_keeps_its_own_rule(rule: str, special: Mapping[str, Rule]) -> 
 
 
 def test_the_queue_of_the_code_is_one() -> None:
-    assert f"{wiring.CRL_QUEUE}-poison" in queues_of_the_code()
+    assert f"{CRL_QUEUE}-poison" in queues_of_the_code()
 
 
 # rule, file, what is there, what the mistake makes of it, and how the rule puts it

@@ -31,11 +31,13 @@ from shared.scep.decisions import Decisions
 from shared.scep.enrolment import Enrolment
 from shared.scep.message import MessageType
 from shared.scep.mint import ChallengeMint
+from shared.scep.ports import ChallengeValidator
 from shared.scep.renewal import Renewals
 from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
 from shared.store.memory_pending import MemoryPendingRequests
+from shared.store.ports import CertificateStore
 from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 
@@ -173,12 +175,12 @@ class World:
         static = StaticChallenges(
             self.profiles.static_challenges, {"shared": STATIC_SECRET}, MemoryUseCounter()
         )
-        self.validators = {"sealed": self.sealed, "static": static}
+        self.validators: dict[str, ChallengeValidator] = {"sealed": self.sealed, "static": static}
         self.decisions = Decisions(self.requests, self.authority)
         self.service = self.worker()
 
     def worker(
-        self, *, store: MemoryStore | None = None, registration: RegistrationAuthority | None = None
+        self, *, store: CertificateStore | None = None, registration: RegistrationAuthority | None = None
     ) -> SCEPService:
         """A worker of its own over the world's storage, or over `store` instead of its certificates."""
         records = store or self.store
@@ -192,7 +194,7 @@ class World:
                 validators=self.validators,
                 renewals=renewals,
                 approvals=approvals,
-                supersessions=records,
+                supersessions=self.store,
                 backdate=DAY,
             ),
             approvals=approvals,
