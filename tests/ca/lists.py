@@ -26,6 +26,7 @@ def crl(
     next_update: datetime | None = NOW + DAY,
     entries: bytes = b"",
     extensions: tuple[Extension, ...] | None = None,
+    more: bytes = b"",
 ) -> bytes:
     """A TBSCertList that `ca_certificate()` may sign as it is."""
     if extensions is None:
@@ -38,6 +39,7 @@ def crl(
         writer.time(next_update) if next_update else b"",
         entries,
         writer.context(0, writer.sequence(*(extension.encoded for extension in extensions))),
+        more,
     )
 
 
@@ -63,6 +65,7 @@ def crl_rules() -> Rules:
             "authority key identifier is not the CA's key",
         ),
         "CRL with an empty list": (crl(entries=writer.sequence()), "an empty list of entries"),
+        "CRL with more in it": (crl(more=writer.null()), "more fields"),
         "CRL with an unknown critical extension": (
             crl(extensions=(identifier, NUMBER, Extension("1.2.3.4", True, b"\x05\x00"))),
             "has no rule here",

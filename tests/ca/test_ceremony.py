@@ -187,3 +187,9 @@ def test_lives_are_the_plans_and_begin_a_day_early(tmp_path: Path) -> None:
 def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"key algorithm|lives must be"):
         CAPlan(**wrong)
+
+
+@pytest.mark.parametrize(("root", "issuing"), [(1, 1), (40, 40), (20, 5)])
+def test_lives_may_go_to_their_bounds(root: int, issuing: int) -> None:
+    plan = CAPlan(root_years=root, issuing_years=issuing)
+    assert plan.name("X").text() == "CN=X,O=Scepter"

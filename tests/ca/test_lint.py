@@ -26,7 +26,7 @@ from shared.x509.general_names import GeneralName
 from tests.ca.announcements import announcement, announcement_rules
 from tests.ca.drafts import CA_NAME, Draft, ca_certificate, good_draft, keys
 from tests.ca.lists import crl, crl_rules, request, request_rules
-from tests.scep.authority import DAY, NOW
+from tests.scep.authority import DAY, NOW, key
 
 EMPTY = writer.sequence()
 SAN = oids.SUBJECT_ALTERNATIVE_NAME
@@ -36,8 +36,8 @@ def linter() -> Linter:
     return Linter(frozenset(Signable), signature_algorithm(keys("ca")), ca_certificate())
 
 
-def spki(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def spki(holder: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    return holder.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def with_extension(extension: Extension, *, ca: bool = False) -> Draft:
@@ -150,7 +150,9 @@ def test_the_table_violates_every_rule_there_is() -> None:
             ),
             Signable.CERTIFICATE,
         ),
+        (good_draft().but(serial=1), Signable.CERTIFICATE),
         (good_draft().but(serial=(1 << 159) - 1), Signable.CERTIFICATE),
+        (GOOD.for_key(spki(key(0))), Signable.CERTIFICATE),
         (good_draft().but(not_after=ca_certificate().not_after), Signable.CERTIFICATE),
         (with_extension(Extension("1.2.3.4", False, b"\x05\x00")), Signable.CERTIFICATE),
     ],

@@ -216,6 +216,21 @@ def test_a_host_header_that_cannot_be_changes_nothing(app: MemoryApplication, ho
     assert get("operation=GetCACaps", host=host).status_code == 200
 
 
+@pytest.mark.parametrize("query", ["operation=GetCACaps", "operation=Nonsense", ""])
+def test_every_request_leaves_a_line_so_that_silence_means_it_never_came(
+    app: MemoryApplication, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    headers = {"X-Forwarded-For": "192.0.2.7:4711", "User-Agent": "Cisco\x1b[2J" + "x" * 500}
+    with caplog.at_level("INFO", logger="scepter.scep"):
+        get(query, headers=headers)
+    (line,) = [record.getMessage() for record in caplog.records]
+    operation = query.partition("=")[2].lower()
+    for part in ("GET", "static", f"operation='{operation}'", "192.0.2.7:4711", "Cisco"):
+        assert part in line
+    assert len(line) < 400
+    assert line.isprintable()
+
+
 def test_every_path_that_clients_use_leads_here() -> None:
     routes = [
         trigger._function.get_trigger().get_dict_repr()["route"] for trigger in (scep.scep, scep.scep_ndes)
