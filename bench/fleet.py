@@ -56,12 +56,11 @@ class Prepared:
 
 
 class Fleet:
-    """Devices with one RSA-2048 key: a key for each would take long to make and change nothing for the server."""
+    """Devices that send their first request, each with its own name, signer and, of 400, key."""
 
     def __init__(self, recipient: Certificate, name: str = "device") -> None:
         self.recipient, self.name = recipient, name
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._signer = Applicant.of("CN=fleet").self_signed(self.key, now=now())
+        self._keys = KeyPool()
 
     def subject(self, number: int) -> str:
         return f"CN={self.name}-{number}"
@@ -71,13 +70,31 @@ class Fleet:
 
     def prepare(self, number: int, challenge: str) -> Prepared:
         """The PKCSReq of device `number`, by SHA-256 and AES-128, which all servers advertise."""
-        request = Applicant.of(self.subject(number), [self.san(number)]).request(
-            self.key, challenge=challenge
-        )
-        message, transaction, nonce = build_request(
-            request, self._signer, self.recipient, cipher="aes-128-cbc"
-        )
-        return Prepared(message, self._signer, transaction, nonce)
+        key, applicant = self._keys.key(number), Applicant.of(self.subject(number), [self.san(number)])
+        signer, request = applicant.self_signed(key, now=now()), applicant.request(key, challenge=challenge)
+        message, transaction, nonce = build_request(request, signer, self.recipient, cipher="aes-128-cbc")
+        return Prepared(message, signer, transaction, nonce)
+
+
+class KeyPool:
+    """Many RSA-2048 keys at the price of few: each pairs a first prime with a second one of other keys.
+
+    A server that keeps what it has read must not meet the same key again soon, as it would not in life. Keys that
+    share primes are worth nothing: for measuring only.
+    """
+
+    def __init__(self, primes: int = 20) -> None:
+        made = [rsa.generate_private_key(65537, 2048).private_numbers() for _ in range(primes)]
+        self._first, self._second = [key.p for key in made], [key.q for key in made]
+
+    def key(self, number: int) -> rsa.RSAPrivateKey:
+        """The key `number`, modulo the square of how many primes there are."""
+        count = len(self._first)
+        p, q = self._first[number % count], self._second[number // count % count]
+        d = pow(65537, -1, (p - 1) * (q - 1))
+        public = rsa.RSAPublicNumbers(65537, p * q)
+        numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+        return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 class Mint:
