@@ -12,7 +12,7 @@ from commands.session import DEFAULT_SETTINGS, DEFAULT_URL, Json, Management, Se
 
 cli = typer.Typer(no_args_is_help=True)
 
-COLUMNS = ("id", "state", "subject", "SANs", "key", "vouched by", "requested", "ends")
+COLUMNS = ("id", "names", "vouched by", "ends")
 
 Note = Annotated[str, typer.Option(help="For the record.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="As `request list` shows it.")]
@@ -31,7 +31,8 @@ def list_requests(
     query |= {"profile": profile} if profile else {}
     found = Management(url, settings).call("GET", "/manage/requests", **query)["requests"]
     rows = found if json else [row(request) for request in found]
-    show(rows, COLUMNS, as_json=json, title=f"{len(found)} requests")
+    columns = ("state", *COLUMNS) if everything else COLUMNS
+    show(rows, columns, as_json=json, title=f"{len(found)} requests")
 
 
 @cli.command()
@@ -76,10 +77,7 @@ def row(request: dict[str, Any]) -> dict[str, object]:
     return {
         "id": request["id"],
         "state": request["state"],
-        "subject": request["subject"],
-        "SANs": " ".join(request["sans"]),
-        "key": request["key"],
+        "names": "\n".join([request["subject"], *request["sans"]]),
         "vouched by": request["vouchedBy"],
-        "requested": request["requestedAt"][:16],
-        "ends": request["endsAt"][:16],
+        "ends": request["endsAt"][:10],
     }

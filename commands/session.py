@@ -62,8 +62,8 @@ class Management:
 
 
 def table_of(columns: Sequence[str], title: str) -> Table:
-    """An empty table whose values fold in a narrow terminal; nothing is cut off."""
-    heads = (Column(name, overflow="fold") for name in columns)
+    """An empty table whose values fold in a narrow terminal; nothing is cut off, and an id is never broken."""
+    heads = (Column(name, overflow="fold", no_wrap=name == "id") for name in columns)
     return Table(*heads, title=title, title_justify="left")
 
 

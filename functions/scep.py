@@ -63,7 +63,7 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
     if profile is None:
         return text(404, "No such profile.")
     if operation == "getcacaps":
-        next_ca = app.succession.is_prepared
+        next_ca = app.successor() is not None
         return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
         ra = app.ra.current(app.clock())
@@ -71,7 +71,7 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
             ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert), _CA_CERTIFICATES
         )
     if operation == "getnextcacert":
-        message = app.succession.message()
+        message = app.succession.message() if app.successor() else None
         return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
     if operation == "pkioperation":
         return _pki_operation(req, app, profile)

@@ -56,7 +56,7 @@ async def serve(options: Options) -> None:
     async with AsyncExitStack() as stack:
         port, azurite = _prepare(options, stack)
         config, functions = read(options.app / "host.json", HostConfig), load(options.app)
-        stack.callback(getattr(__import__("function_app"), "close", int))  # before Azurite is stopped
+        stack.callback(getattr(__import__("function_app"), "close", lambda: None))  # while storage is there
         worker, lease = Worker(partial(send, config)), options.lease_seconds
         timers = {f.name: Timer(f, worker) for f in functions.values() if f.kind == "timerTrigger"}
         fed = [f for f in functions.values() if f.kind == "queueTrigger"]

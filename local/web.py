@@ -115,8 +115,7 @@ async def _datum(request: web.Request, query: Mapping[str, str], route: Mapping[
     for name, value in ((name.lower(), value) for name, value in request.headers.items()):
         if not name.startswith("x-ms-client-principal"):  # only Azure says who is signed in
             headers[name] = f"{headers[name]},{value}" if name in headers else value
-    hops = f"{headers.get('x-forwarded-for', '')},{request.remote}"
-    headers["x-forwarded-for"] = hops.lstrip(",")  # who connected comes last, as Azure's front end has it
+    headers["x-forwarded-for"] = f"{headers.get('x-forwarded-for', '')},{request.remote}"  # as in Azure
     # The real host hands on a body only if its length was announced: a chunked one arrives empty.
     body = await request.read() if request.content_length else b""
     values: dict[str, Any] = {"method": Datum(request.method, "string"), "body": Datum(body, "bytes")}

@@ -43,6 +43,7 @@ from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
 from shared.scep.succession import Succession
 from shared.stores import CRL_QUEUE, Stores
+from shared.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     from shared.scep.mint import ChallengeMint
@@ -172,7 +173,11 @@ class Application(Stores):
 
     @cached_property
     def succession(self) -> Succession:
-        return Succession(self.issuer, self.ca_folder.successor)
+        return Succession(self.issuer, self.successor)
+
+    def successor(self) -> Certificate | None:
+        """The CA that will issue next, None as long as none is prepared; in Azure there is no way to prepare one."""
+        return None if self.in_azure else self.ca_folder.successor()
 
     @cached_property
     def revocations(self) -> RevocationService:

@@ -49,7 +49,8 @@ def _is_definite(data: bytes) -> bool:
         if length >= _INDEFINITE:
             if length == _INDEFINITE:
                 return False
-            position, length = _long_length(data, position, length)
+            first, position = position, position + (length & 0x7F)
+            length = int.from_bytes(data[first:position], "big")
         stop = position + length
         if stop > end or (stop < end and not ends) or tag in _IMPOSSIBLE:
             raise MalformedMessage("an element that cannot be, or bytes after the end")

@@ -70,9 +70,10 @@ class Fields:
 
     def take(self, *tags: int) -> Element:
         """The next field; with `tags`, its identifier octet must be one of them. Raises MalformedMessage."""
-        if self._position >= len(self._children):
-            raise MalformedMessage("a field is missing")
-        element = self._children[self._position]
+        try:
+            element = self._children[self._position]
+        except IndexError:
+            raise MalformedMessage("a field is missing") from None
         if tags and element.tag not in tags:
             raise MalformedMessage(f"tag {element.tag:#04x} where {tags[0]:#04x} was expected")
         self._position += 1
@@ -80,9 +81,11 @@ class Fields:
 
     def optional(self, *tags: int) -> Element | None:
         """The next field if its identifier octet is one of `tags`, else None and no move."""
-        if self._position < len(self._children) and self._children[self._position].tag in tags:
-            self._position += 1
-            return self._children[self._position - 1]
+        if self._position < len(self._children):
+            element = self._children[self._position]
+            if element.tag in tags:
+                self._position += 1
+                return element
         return None
 
     def more(self) -> bool:

@@ -51,12 +51,11 @@ def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
         whole = read_der(data)
         if whole.tag == tags.SET:
             return Signable.ANNOUNCEMENT, Fields(whole)
-        fields = Fields(whole.expect(tags.SEQUENCE))
-        explicit_version = fields.optional(tags.context(0))
-        if explicit_version:
-            _require(explicit_version.encoded == _VERSION_3, "version is not 3")
+        if whole.expect(tags.SEQUENCE).contents[:1] == _VERSION_3[:1]:  # of the three, only a certificate begins so
+            _require(whole.contents.startswith(_VERSION_3), "version is not 3")
             certificate = parse_tbs(data)
             return Signable.CA_CERTIFICATE if certificate.is_ca else Signable.CERTIFICATE, certificate
+        fields = Fields(whole)
         version = values.integer(fields.take(tags.INTEGER))
     except RequestError as error:
         raise IssuanceFault(f"not a structure a CA signs: {error.reason}") from error

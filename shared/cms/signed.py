@@ -137,12 +137,13 @@ def _algorithm(identifier: Element) -> str:
 def _attributes(element: Element) -> Attributes:
     found: dict[str, tuple[Element, ...]] = {}
     for attribute in element.children():
-        fields = Fields(attribute.expect(tags.SEQUENCE))
-        oid = values.oid(fields.take())
+        parts = attribute.expect(tags.SEQUENCE).children()
+        if len(parts) != 2:
+            raise MalformedMessage("a signed attribute that is not an identifier and its values")
+        oid = values.oid(parts[0])
         if oid in found:
             raise MalformedMessage(f"two signed attributes {oid}")
-        found[oid] = tuple(fields.take(tags.SET).children())
-        fields.finish()
+        found[oid] = tuple(parts[1].expect(tags.SET).children())
     return MappingProxyType(found)
 
 

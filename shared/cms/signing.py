@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -11,6 +12,8 @@ from shared.cms.content import unwrap, wrap, x509_members
 from shared.cms.identifiers import issuer_and_serial_number
 from shared.keys import digests, signatures
 from shared.keys.ports import SigningKey
+
+_RSA: Final = writer.sequence(writer.oid(oids.RSA_ENCRYPTION), writer.null())
 
 
 def sign_message(
@@ -95,5 +98,5 @@ def _attribute(oid: str, value: bytes) -> bytes:
 def _signature_algorithm(key: SigningKey, digest: str) -> bytes:
     """For RSA rsaEncryption (RFC 3370 3.2): strongSwan knows no other here; for EC as everywhere."""
     if isinstance(key, rsa.RSAPrivateKey):
-        return writer.sequence(writer.oid(oids.RSA_ENCRYPTION), writer.null())
+        return _RSA
     return signatures.signature_algorithm(key, digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -45,7 +46,12 @@ class Digest:
     @property
     def identifier(self) -> bytes:
         """AlgorithmIdentifier (DER) with NULL parameters: old stacks refuse it without (RFC 5754 2)."""
-        return writer.sequence(writer.oid(self.oid), writer.null())
+        return _identifier(self.oid)
+
+
+@lru_cache(maxsize=8)
+def _identifier(oid: str) -> bytes:
+    return writer.sequence(writer.oid(oid), writer.null())
 
 
 _SHA1: Final = hashes.SHA1()  # noqa: S303 - legacy, and flagged so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -104,7 +105,7 @@ class Profile(Entry):
         """How long a request waits for its approval, and an approved one for its device."""
         return timedelta(days=self.approval_days)
 
-    @property
+    @cached_property
     def key_policy(self) -> KeyPolicy:
         """Which public keys may be certified."""
         return KeyPolicy(self.key)

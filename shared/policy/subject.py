@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
@@ -20,6 +21,7 @@ _Rule = TypeVar("_Rule")
 _COUNTRY = Pattern("[A-Za-z]{2}")  # X.520 6.3.1: two letters, else no reader accepts the name
 
 
+@lru_cache(maxsize=256)
 def attribute_oid(attribute_type: str) -> str:
     """The dotted form of a short name (`CN`) or dotted attribute type. Raises ValueError."""
     dotted = SHORT_NAMES.get(attribute_type, attribute_type)

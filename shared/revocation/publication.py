@@ -23,6 +23,7 @@ log = logging.getLogger("scepter.crl")
 _OVERLAP = timedelta(minutes=15)
 _BACKDATE = timedelta(minutes=10)
 _TRIES = 5
+_MAX_AGE = 300  # seconds: a cache must not hide a revocation for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class CRLPublisher:
             self.name,
             der,
             content_type="application/pkix-crl",
-            max_age=self._max_age(),
+            max_age=_MAX_AGE,
             metadata={"cursor": now.isoformat()},
             replaces=current.source if current else None,
         )
@@ -162,7 +163,7 @@ class CRLPublisher:
                     name,
                     pem("X509 CRL", der),
                     content_type="application/x-pem-file",
-                    max_age=self._max_age(),
+                    max_age=_MAX_AGE,
                     metadata={"number": str(number)},
                     replaces=stands,
                 )
@@ -170,9 +171,6 @@ class CRLPublisher:
                 continue
             return
         raise Conflict("other publishers keep winning")
-
-    def _max_age(self) -> int:
-        return max(60, int(self.life.total_seconds() / 8))
 
 
 def newest(changes: Iterable[RevocationChange]) -> Iterable[RevocationChange]:

@@ -17,11 +17,6 @@ class Succession:
         self._issuer, self._find = issuer, find
         self._signed: tuple[bytes, bytes] | None = None
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether there is a successor."""
-        return self._find() is not None
-
     def message(self) -> bytes | None:
         """SignedData around a certs-only message with the successor, None if there is none.
 

@@ -37,7 +37,7 @@ def check_row(row: Mapping[str, str | bytes | int]) -> None:
         raise IssuanceFault(f"a row of {len(row) - 2} properties; storage takes {PROPERTIES}")
     total = 0
     for name, value in row.items():
-        size = _size(name, value)
+        size = 2 * len(value) if isinstance(value, str) and value.isascii() else _size(name, value)
         if size > PROPERTY_BYTES:
             raise MalformedMessage(
                 f"{name} takes {size} bytes; a property holds {PROPERTY_BYTES}", public=_TOO_LARGE
@@ -52,8 +52,6 @@ def _size(name: str, value: str | bytes | int) -> int:
         return 4
     if isinstance(value, bytes):
         return len(value)
-    if value.isascii():
-        return 2 * len(value)
     try:
         return len(value.encode("utf-16-le"))
     except UnicodeEncodeError:

@@ -78,9 +78,9 @@ class PendingRequest:
 
 
 def request_id(profile: str, transaction_id: str, signer_key_hash: str) -> str:
-    """The id of a request by what every message about it carries. Fit for URLs: `<profile>.<32 digits>`."""
+    """The id of a request by what every message about it carries. Fit for URLs: `<profile>.<24 digits>`."""
     parts = (profile, transaction_id, signer_key_hash)
-    return f"{profile}.{sha256(repr(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    return f"{profile}.{sha256(repr(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
 class PendingRequests(Protocol):

@@ -37,14 +37,15 @@ def parse_extensions(element: Element) -> Mapping[str, tuple[bool, bytes]]:
     """By dotted identifier: critical, and the value. Raises MalformedMessage, also if one occurs twice."""
     found: dict[str, tuple[bool, bytes]] = {}
     for child in element.expect(tags.SEQUENCE).children():
-        fields = Fields(child.expect(tags.SEQUENCE))
-        oid = values.oid(fields.take())
-        critical = fields.optional(tags.BOOLEAN)  # `critical FALSE` is often written out
-        value = values.octets(fields.take())
-        fields.finish()
+        parts = child.expect(tags.SEQUENCE).children()
+        if not 2 <= len(parts) <= 3:
+            raise MalformedMessage("an extension that is not an identifier, perhaps a flag, and a value")
+        oid, value = values.oid(parts[0]), values.octets(parts[-1])
+        # `critical FALSE` is often written out, and BER writes TRUE in many ways
+        critical = len(parts) == 3 and any(parts[1].expect(tags.BOOLEAN).contents)
         if oid in found:
             raise MalformedMessage(f"extension {oid} occurs twice")  # RFC 5280 4.2
-        found[oid] = (critical is not None and any(critical.contents), value)
+        found[oid] = (critical, value)
     return MappingProxyType(found)
 
 

@@ -51,6 +51,10 @@ class Certmonger:
         """Renew with a new key."""
         self._run("rekey", "-i", name, "-g", "2048")
 
+    def refresh(self, name: str) -> None:
+        """Ask again for what is pending."""
+        self._run("refresh", "-i", name)
+
     def await_words(self, name: str, words: str) -> str:
         """Wait until certmonger says `words` about the request; returns all that it says."""
         self._await(lambda: words in self.about(name))

@@ -14,7 +14,8 @@ from local.azurite import Azurite
 from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
 from shared.scep.client import Requester, build_request, read_reply
-from shared.scep.message import PKIStatus
+from shared.scep.message import MessageType, PKIStatus
+from shared.store.pending import Decision, Verdict
 from shared.x509.certificate import Certificate
 from tests.e2e.counted import CountedApplication
 from tests.e2e.site import POLICY
@@ -66,11 +67,19 @@ def challenge(app: CountedApplication, profile: str = "device", **owner: str) ->
 
 
 def send(
-    app: CountedApplication, request: bytes, requester: Requester, profile: str = "device"
+    app: CountedApplication,
+    content: bytes,
+    requester: Requester,
+    profile: str = "device",
+    *,
+    kind: MessageType = MessageType.PKCS_REQ,
+    transaction_id: str | None = None,
 ) -> Certificate | None:
-    """One PKIOperation; the certificate, or None for a FAILURE."""
+    """One PKIOperation; the certificate, or None if there is none."""
     ra = app.ra.current(app.clock()).certificate
-    message, transaction, nonce = build_request(request, requester, ra)
+    message, transaction, nonce = build_request(
+        content, requester, ra, message_type=kind, transaction_id=transaction_id
+    )
     answer = app.scep.pki_operation(message, app.profiles.profiles[profile], now=app.clock())
     reply = read_reply(answer, requester, ra, transaction_id=transaction, nonce=nonce)
     return reply.certificates[0] if reply.status is PKIStatus.SUCCESS else None
@@ -103,6 +112,32 @@ def test_a_user_without_a_device_is_two_calls(app: CountedApplication) -> None:
 def test_a_shared_secret_without_a_count_costs_no_more(app: CountedApplication) -> None:
     assert send(app, csr("CN=dev", challenge=STATIC_SECRET), self_signed(), "shared")
     assert app.requests == ["POST owners", "POST certificates"]
+
+
+def test_a_request_that_waits_is_one_call_and_no_signature(app: CountedApplication) -> None:
+    """The request and its identity go together, as a transaction."""
+    request = csr("CN=dev", challenge=challenge(app, "approved", device=secrets.token_hex(8)))
+    assert send(app, request, self_signed(), "approved") is None
+    assert (app.requests, app.signatures) == (["POST $batch"], [])
+
+
+def test_a_poll_is_one_call_until_it_is_approved_and_then_an_enrolments_more(app: CountedApplication) -> None:
+    request = csr("CN=dev", challenge=challenge(app, "approved", device=secrets.token_hex(8)))
+    send(app, request, self_signed(), "approved", transaction_id="1")
+
+    def poll() -> Certificate | None:
+        kind = MessageType.CERT_POLL
+        return send(app, b"\x30\x00", self_signed(), "approved", kind=kind, transaction_id="1")
+
+    forget(app)
+    assert poll() is None
+    assert (app.requests, app.signatures) == (["GET requests"], [])
+    (waiting,) = app.decisions.all(app.clock())
+    app.decisions.decide(waiting.id, Verdict(Decision.APPROVED, "test", app.clock()))
+    forget(app)
+    assert poll()
+    assert app.requests == ["GET requests", "POST owners", "POST certificates"]
+    assert len(app.signatures) == 1
 
 
 def test_a_renewal_is_four_calls_and_one_signature(app: CountedApplication) -> None:

@@ -19,6 +19,7 @@ from shared.errors import StoreUnavailable
 from shared.store.ports import CertificateRecord, Status, Supersession
 from shared.stores import CRL_QUEUE
 from shared.x509.crl import parse_crl
+from tests.contracts import examples
 from tests.functions.application import LOCAL, MemoryApplication, crl_request, issue, queue_message
 from tests.scep.authority import DAY, NOW, URL
 
@@ -122,7 +123,21 @@ def test_the_next_ra_identity_is_made_at_half_life_and_offered_later(
     assert len(kept.ra.identities(kept.now)) == 2
 
 
-@pytest.mark.parametrize("trigger", [timers.publish_crl_when_due, timers.revoke_superseded, timers.renew_ra])
+def test_requests_that_are_over_are_forgotten_and_others_are_not(app: MemoryApplication) -> None:
+    app.pending_requests.create(examples.pending(requested_at=NOW - 7 * DAY, patience=7 * DAY))
+    waiting = examples.pending(transaction_id="2", identity="2", requested_at=NOW, patience=7 * DAY)
+    app.pending_requests.create(waiting)
+    run(timers.purge_requests)
+    assert list(app.pending_requests.all()) == [waiting]
+    app.now += 7 * DAY
+    run(timers.purge_requests)
+    assert list(app.pending_requests.all()) == []
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [timers.publish_crl_when_due, timers.revoke_superseded, timers.renew_ra, timers.purge_requests],
+)
 def test_a_run_that_fails_is_the_hosts_to_report(
     app: MemoryApplication, monkeypatch: pytest.MonkeyPatch, trigger: Callable[..., Any]
 ) -> None:
@@ -132,6 +147,7 @@ def test_a_run_that_fails_is_the_hosts_to_report(
     monkeypatch.setattr(app.blobs, "read", away)
     monkeypatch.setattr(app.store, "due", away)
     monkeypatch.setattr(app.ra, "needs_successor", away)
+    monkeypatch.setattr(app.pending_requests, "all", away)
     with pytest.raises(StoreUnavailable):
         run(trigger)
 

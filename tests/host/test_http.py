@@ -148,6 +148,12 @@ def test_who_is_signed_in_cannot_be_forged(host: HostProcess) -> None:
     assert {name for name in found if name.startswith("x-ms")} == {"x-ms-client"}
 
 
+def test_who_connected_is_the_last_hop(host: HostProcess) -> None:
+    for given in ({}, {"X-Forwarded-For": "198.51.100.7"}):
+        hops = seen(host, "/echo/a", headers=given)["headers"]["x-forwarded-for"].split(",")
+        assert hops == [given.get("X-Forwarded-For", ""), "127.0.0.1"]
+
+
 def test_function_keys_are_asked_for(host: HostProcess) -> None:
     master, given = str(host.ready["master_key"]), "the-function-key"
     offers: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -86,6 +87,13 @@ def test_running_calls_are_finished_before_the_end() -> None:
         caller.join()
         assert answers == ["slept"]
         assert len(host.record("work done")) == 1
+
+
+def test_the_app_is_told_of_the_end_while_storage_is_there() -> None:
+    with running_host("--in-memory") as host:
+        assert host.stop() == 0
+        (told,) = host.record("close")
+        assert "test-work" in told["queues"]
 
 
 def test_calls_that_outstay_the_grace_are_given_up() -> None:
@@ -236,10 +244,11 @@ def test_storage_that_does_not_answer_ends_with_8(azurite: Azurite, tmp_path: Pa
 
 
 @pytest.fixture
-def closed_port() -> int:
+def closed_port() -> Iterator[int]:
+    """Nobody listens there, and while it is bound nobody else can."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        yield int(probe.getsockname()[1])
 
 
 def test_a_wrong_option_ends_with_2(tmp_path: Path) -> None:

@@ -58,9 +58,8 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_there_is_nothing_until_a_successor_is_prepared(scene: Scene) -> None:
     succession = Succession(scene.issuer, scene.folder.successor)
-    assert (succession.is_prepared, succession.message()) == (False, None)
+    assert succession.message() is None
     scene.prepare()
-    assert succession.is_prepared
     assert succession.message() is not None
 
 

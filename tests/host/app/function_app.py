@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import List  # noqa: UP035 - the real worker refuses Out[list[str]]
 
@@ -18,6 +19,19 @@ def record(function: str, **seen: object) -> None:
     line = json.dumps({"function": function, "at": time.time(), **seen}) + "\n"
     with Path(os.environ["TEST_RECORD"]).open("a", encoding="utf-8") as file:
         file.write(line)
+
+
+def close() -> None:
+    """What the embedded host calls at its end, while storage is there."""
+    from azure.core.exceptions import AzureError
+    from azure.storage.queue import QueueServiceClient
+
+    connection = os.environ["AzureWebJobsStorage"]  # noqa: SIM112
+    with (
+        QueueServiceClient.from_connection_string(connection, retry_total=0) as storage,
+        suppress(AzureError),
+    ):
+        record("close", queues=[queue.name for queue in storage.list_queues()])
 
 
 def described(req: func.HttpRequest) -> dict[str, object]:
