@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +22,7 @@ _CODECS: Final = {
     tags.BMP_STRING: "utf-16-be",
 }
 _MAX_INTEGER: Final = 2049  # octets: the modulus of the largest RSA key OpenSSL takes
-_TIME: Final = re.compile(rb"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})Z")
+_TIME: Final = re.compile(rb"[0-9]{14}Z")
 
 
 def boolean(element: Element) -> bool:
@@ -127,8 +127,8 @@ def time(element: Element) -> datetime:
     found = _TIME.fullmatch(stamp)
     if found is None or element.tag not in (tags.UTC_TIME, tags.GENERALIZED_TIME):
         raise MalformedMessage("a time that is not UTC with seconds")
-    year, month, day, hour, minute, second = map(int, found.groups())
+    text = stamp.decode()
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     except ValueError:
         raise MalformedMessage("a time that is in no calendar") from None

@@ -51,8 +51,9 @@ def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
         whole = read_der(data)
         if whole.tag == tags.SET:
             return Signable.ANNOUNCEMENT, Fields(whole)
-        if whole.expect(tags.SEQUENCE).contents[:1] == _VERSION_3[:1]:  # of the three, only a certificate begins so
-            _require(whole.contents.startswith(_VERSION_3), "version is not 3")
+        contents = whole.expect(tags.SEQUENCE).contents
+        if contents[:1] == _VERSION_3[:1]:  # of all that a CA signs, only a certificate begins so
+            _require(contents.startswith(_VERSION_3), "version is not 3")
             certificate = parse_tbs(data)
             return Signable.CA_CERTIFICATE if certificate.is_ca else Signable.CERTIFICATE, certificate
         fields = Fields(whole)

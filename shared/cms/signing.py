@@ -92,7 +92,7 @@ def _signed_data(
 
 
 def _attribute(oid: str, value: bytes) -> bytes:
-    return writer.sequence(writer.oid(oid), writer.set_of([value]))
+    return writer.sequence(writer.oid(oid), writer.tlv(tags.SET, value))
 
 
 def _signature_algorithm(key: SigningKey, digest: str) -> bytes:

@@ -141,14 +141,16 @@ class Profile(Entry):
         now: datetime,
         backdate: timedelta = timedelta(0),
         validity: timedelta | None = None,
+        grant: Grant | None = None,
     ) -> CertificateTemplate:
         """Everything of the certificate but serial and issuer.
 
-        `validity` is what the challenge promised; it shortens the profile's, except on Apple-only profiles.
+        `validity` is what the challenge promised; it shortens the profile's, except on Apple-only profiles. `grant`
+        is what the method of that name gave for this very request, if it was asked before.
         Raises PolicyViolation, AlgorithmRefused, MalformedMessage.
         """
         life = self.life if validity is None or self.is_apple_only else min(self.life, validity)
-        return template(request, self.grant(request), now=now, backdate=backdate, life=life)
+        return template(request, grant or self.grant(request), now=now, backdate=backdate, life=life)
 
     def renewal_open(self, not_before: datetime, not_after: datetime, now: datetime) -> bool:
         """Whether a certificate alone may renew itself now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
@@ -18,6 +19,7 @@ from shared.x509.names import SHORT_NAMES, Name
 
 MAX_VALUE_LENGTH = 256
 _Rule = TypeVar("_Rule")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _COUNTRY = Pattern("[A-Za-z]{2}")  # X.520 6.3.1: two letters, else no reader accepts the name
 
 
@@ -86,7 +88,7 @@ def check_value(what: str, value: str, pattern: Pattern | None) -> None:
         raise refusal(f"{what} is empty")
     if len(value) > MAX_VALUE_LENGTH:
         raise refusal(f"{what} is longer than {MAX_VALUE_LENGTH} characters", f"{len(value)} characters")
-    if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
+    if _CONTROL.search(value):
         raise refusal(f"{what} holds control characters", quoted(value))
     if pattern is not None and not pattern.matches(value):
         raise refusal(f"{what} does not have the allowed form", f"{quoted(value)}, not {pattern.source}")

@@ -58,25 +58,25 @@ class Enrolment:
     def _by_challenge(
         self, exchange: Exchange, request: CertificateRequest, challenge: str
     ) -> Issued | PendingRequest:
+        attempt = EnrollmentAttempt(
+            request, challenge, exchange.transaction_id, exchange.profile, exchange.now, exchange.timeline
+        )
         try:
-            vouching = self._validate(exchange, request, challenge)
+            vouching = self._validate(attempt)
         except LateChallenge as late:
             return self._served_before(exchange, request, late)
         order = _order(exchange, vouching)
-        template = self._authorize(exchange, request, order, vouching.validity)
+        template = self._authorize(exchange, request, order, vouching.validity, attempt)
         if exchange.profile.approval:
             return self.approvals.submit(exchange, template, order)
         return self._issue(exchange, template, order)
 
-    def _validate(self, exchange: Exchange, request: CertificateRequest, challenge: str) -> Vouching:
-        profile = exchange.profile
-        validator = self.validators.get(profile.challenge)
+    def _validate(self, attempt: EnrollmentAttempt) -> Vouching:
+        mode = attempt.profile.challenge
+        validator = self.validators.get(mode)
         if validator is None:
-            raise ChallengeRejected(f"challenge mode {profile.challenge} has no validator configured")
-        attempt = EnrollmentAttempt(
-            request, challenge, exchange.transaction_id, profile, exchange.now, exchange.timeline
-        )
-        with exchange.timeline.step("challenge"):
+            raise ChallengeRejected(f"challenge mode {mode} has no validator configured")
+        with attempt.timeline.step("challenge"):
             return validator.validate(attempt)
 
     def _served_before(
@@ -101,12 +101,14 @@ class Enrolment:
         request: CertificateRequest,
         order: Order,
         validity: timedelta | None = None,
+        attempt: EnrollmentAttempt | None = None,
     ) -> CertificateTemplate:
         exchange.timeline.note("device", order.device)
         exchange.timeline.note("user", order.user)
         with exchange.timeline.step("policy"):
+            grant = attempt.grant if attempt else None
             return exchange.profile.authorize(
-                request, now=exchange.now, backdate=self.backdate, validity=validity
+                request, now=exchange.now, backdate=self.backdate, validity=validity, grant=grant
             )
 
     def _issue(self, exchange: Exchange, template: CertificateTemplate, order: Order) -> Issued:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final, Literal, Protocol
 
 from shared.errors import ChallengeRejected, RequestError
+from shared.policy.authorization import Grant
 from shared.policy.profile import Profile
 from shared.x509.certificate import Certificate
 from shared.x509.request import CertificateRequest
@@ -46,7 +48,7 @@ class Untraced:
 UNTRACED: Final = Untraced()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EnrollmentAttempt:
     """One request with its circumstances, as a validator sees it. `transaction_id` is the client's choice."""
 
@@ -56,6 +58,14 @@ class EnrollmentAttempt:
     profile: Profile
     now: datetime
     timeline: Timeline = UNTRACED
+
+    @cached_property
+    def grant(self) -> Grant:
+        """What the profile grants to the request; worked out once, whoever asks first.
+
+        Raises PolicyViolation, AlgorithmRefused, MalformedMessage.
+        """
+        return self.profile.grant(self.request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def stamp(moment: datetime | None) -> str:
         return ""
     if moment.tzinfo is None:
         raise IssuanceFault("a time without time zone cannot go on record")
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{moment.astimezone(UTC).isoformat(timespec='seconds').removesuffix('+00:00')}Z"
 
 
 def moment(text: str) -> datetime:

@@ -63,6 +63,8 @@ def _attribute(pair: re.Match[str]) -> bytes:
 
 
 def _unescape(text: str, *, keep_spaces: bool) -> str:
+    if "\\" not in text:
+        return text if keep_spaces else text.rstrip(" ")
     octets, kept, position = bytearray(), 0, 0
     while position < len(text):
         unit = _UNIT.match(text, position)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from shared.errors import AlgorithmRefused, ChallengeRejected
 from shared.policy.alternative_names import san_from_text
-from shared.policy.profile import Profile
+from shared.policy.authorization import Grant
 from shared.policy.public_key import KeyPolicy
 from shared.scep.challenges.promise import ChallengePromise
+from shared.scep.ports import EnrollmentAttempt
 from shared.x509.general_names import same_names
 from shared.x509.names import Name
 from shared.x509.request import CertificateRequest
 
 
-def check_promise(promise: ChallengePromise, request: CertificateRequest, profile: Profile) -> None:
+def check_promise(promise: ChallengePromise, attempt: EnrollmentAttempt) -> None:
     """Raises ChallengeRejected at the first point that is not as promised.
 
     PolicyViolation or AlgorithmRefused if the profile itself does not allow the request.
     """
+    request, profile = attempt.request, attempt.profile
     if promise.profile != profile.name:
         raise _mismatch("The challenge was made for another profile", promise.profile, profile.name)
     _check_subject(promise, request.subject)
     _check_sans(promise, request)
     _check_key(promise, request)
-    _check_usages(promise, request, profile)
+    _check_usages(promise, attempt.grant)
 
 
 def _check_subject(promise: ChallengePromise, subject: Name) -> None:
@@ -53,9 +55,8 @@ def _check_key(promise: ChallengePromise, request: CertificateRequest) -> None:
         ) from None
 
 
-def _check_usages(promise: ChallengePromise, request: CertificateRequest, profile: Profile) -> None:
+def _check_usages(promise: ChallengePromise, grant: Grant) -> None:
     # Compared is what would be certified: a request that asks for nothing gets the profile's default.
-    grant = profile.grant(request)
     if promise.key_usage is not None and not grant.key_usage <= set(promise.key_usage):
         raise _mismatch("The key usage exceeds the challenge", promise.key_usage, sorted(grant.key_usage))
     purposes = promise.extended_key_usage

@@ -65,7 +65,7 @@ class SealedChallenges:
         promise = self.open(attempt.challenge)
         attempt.timeline.note("device", promise.device)
         attempt.timeline.note("user", promise.user)
-        check_promise(promise, attempt.request, attempt.profile)
+        check_promise(promise, attempt)
         vouching = _vouching(promise)
         if promise.has_expired(attempt.now):
             raise LateChallenge(f"sealed challenge {promise.id}: expired at {promise.expires_at}", vouching)

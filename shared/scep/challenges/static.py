@@ -39,7 +39,7 @@ class StaticChallenges:
         if entry.has_expired(attempt.now):
             raise LateChallenge(f"static challenge {name}: expired after {entry.expires}", vouching)
         if entry.max_uses is not None:
-            attempt.profile.grant(attempt.request)  # a request that policy refuses must not cost a use
+            _ = attempt.grant  # a request that policy refuses must not cost a use
             if not self._counter.take(name, vouching.identity, entry.max_uses):
                 reason = f"static challenge {name}: all {entry.max_uses} uses are taken"
                 raise ChallengeRejected(reason, public="The challenge is used up.")
