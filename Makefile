@@ -44,7 +44,7 @@ test: setup ## every test but the long drills
 	@$(BIN)/python -m pytest -q -m "not long"
 
 test-fast: setup ## the tests that start no host and no client
-	@$(BIN)/python -m pytest -q -m "not long and not host and not client and not conformance"
+	@$(BIN)/python -m pytest -q -n 2 -m "not long and not host and not client and not conformance"
 
 test-long: setup ## the long drills
 	@$(BIN)/python -m pytest -q -m long --timeout 1800

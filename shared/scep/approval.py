@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 
 from shared.asn1 import writer
 from shared.asn1.reader import read_der
@@ -45,14 +46,20 @@ class Approvals:
         issuing raises.
         """
         request = _compose(exchange, template, order)
+        with exchange.timeline.step("wait"):
+            found = self.requests.find(request.id)
         for _ in range(_TRIES):
+            if found is not None and not _is_obsolete(found, request, exchange):
+                return self._settle(exchange, found)
+            if found is not None:
+                self.requests.forget(found)
+            issued = self._served_before(exchange, template, order)
+            if issued is not None:
+                return issued
             try:
-                with exchange.timeline.step("wait"):
-                    self.requests.create(request)
+                self.requests.create(request)
             except Conflict:
-                waiting = self._in_the_way(request, exchange)
-                if waiting is not None:
-                    return self._settle(exchange, waiting)
+                found = self._in_the_way(request)
             else:
                 log.info("transaction %s request %s waits", exchange.transaction_id, request.id)
                 return request
@@ -82,20 +89,21 @@ class Approvals:
         exchange.timeline.note("subject", Name.from_der(request.subject).text())
         return self._settle(exchange, request)
 
-    def _in_the_way(self, request: PendingRequest, exchange: Exchange) -> PendingRequest | None:
-        """The same request on record; or None when what stood in its way is gone, so that it can be put there."""
+    def _served_before(
+        self, exchange: Exchange, template: CertificateTemplate, order: Order
+    ) -> Issued | None:
+        """What the order got before its request was forgotten: nobody need decide on that again."""
+        key_hash = sha256(template.spki).hexdigest()
+        return self.authority.find_repeat(
+            order, subject=template.subject, key_hash=key_hash, now=exchange.now
+        )
+
+    def _in_the_way(self, request: PendingRequest) -> PendingRequest | None:
+        """What keeps a request from being put on record: the same one, or one that has its identity."""
         found = self.requests.find(request.id)
         if found is None:
             holder = self.requests.holder(request.profile, request.identity)
             found = self.requests.find(holder) if holder else None
-        if found is None:
-            return None
-        if exchange.now >= found.ends_at or found.identity != request.identity:
-            # Over, or of an earlier challenge: this key's holder has just shown a fresh one.
-            self.requests.forget(found)
-            return None
-        if found.key_hash != request.key_hash:
-            raise ChallengeRejected(f"replay: identity {request.identity} waits with another key")
         return found
 
     def _settle(self, exchange: Exchange, request: PendingRequest) -> Issued | PendingRequest:
@@ -119,6 +127,18 @@ class Approvals:
         own_key = exchange.signer.key_hash == request.key_hash
         if not own_key and self.renewals.find_live(exchange.signer, exchange.now) is None:
             raise UnknownCertificate(f"signer {exchange.signer.serial_hex} is not a live certificate of ours")
+
+
+def _is_obsolete(found: PendingRequest, request: PendingRequest, exchange: Exchange) -> bool:
+    """Whether `found` may go: it is over, or of an earlier challenge, and this key's holder has shown a fresh one.
+
+    Raises ChallengeRejected if it waits for another key under the same challenge.
+    """
+    if exchange.now >= found.ends_at or found.identity != request.identity:
+        return True
+    if found.key_hash != request.key_hash:
+        raise ChallengeRejected(f"replay: identity {request.identity} waits with another key")
+    return False
 
 
 def order_of(request: PendingRequest) -> Order:

@@ -114,11 +114,14 @@ def test_a_shared_secret_without_a_count_costs_no_more(app: CountedApplication) 
     assert app.requests == ["POST owners", "POST certificates"]
 
 
-def test_a_request_that_waits_is_one_call_and_no_signature(app: CountedApplication) -> None:
-    """The request and its identity go together, as a transaction."""
+def test_a_request_that_waits_is_three_calls_then_one_and_no_signature(app: CountedApplication) -> None:
+    """Whether it waits, whether it was served; then the request and its identity go together."""
     request = csr("CN=dev", challenge=challenge(app, "approved", device=secrets.token_hex(8)))
-    assert send(app, request, self_signed(), "approved") is None
-    assert (app.requests, app.signatures) == (["POST $batch"], [])
+    assert send(app, request, self_signed(), "approved", transaction_id="1") is None
+    assert app.requests == ["GET requests", "GET owners", "POST $batch"]
+    forget(app)
+    assert send(app, request, self_signed(), "approved", transaction_id="1") is None
+    assert (app.requests, app.signatures) == (["GET requests"], [])
 
 
 def test_a_poll_is_one_call_until_it_is_approved_and_then_an_enrolments_more(app: CountedApplication) -> None:

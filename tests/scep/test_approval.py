@@ -125,6 +125,21 @@ def test_who_collected_in_time_is_answered_when_challenge_and_request_are_over(
     assert certificate(device.submit()).der == issued.der
 
 
+def test_who_collected_is_not_asked_to_wait_again(world: World) -> None:
+    """Its challenge lives on, its request was forgotten."""
+    device = PendingDevice(world, profile="approved-static", challenge=STATIC_SECRET, subject="CN=old")
+    device.submit()
+    decide(world, device.request, Decision.APPROVED)
+    world.now += timedelta(days=6, hours=23)
+    issued = certificate(device.poll())
+    world.now += timedelta(hours=2)
+    assert world.decisions.purge(world.now) == 1
+    assert certificate(device.submit()).der == issued.der
+    world.now += DAY
+    assert refusal(device.submit())[0] is FailInfo.BAD_REQUEST
+    assert list(world.decisions.all(world.now)) == []
+
+
 def test_a_poll_is_for_its_own_transaction_key_and_profile(world: World, device: PendingDevice) -> None:
     assert refusal(device.poll(transaction_id="transaction-2")) == NOT_KNOWN
     assert refusal(device.poll(profile="device")) == NOT_KNOWN

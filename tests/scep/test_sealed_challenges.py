@@ -110,6 +110,7 @@ def test_the_first_key_seals() -> None:
         (Fernet(KEY).encrypt(zlib.compress(b"{}") + b"x").decode(), "something after"),
         (Fernet(KEY).encrypt(make_promise().pack()[:-3]).decode(), "cut short"),
     ],
+    ids=lambda value: value if len(value) < 40 else "long",
 )
 def test_what_is_no_promise_of_ours_is_rejected_with_one_text(challenge: str, reason: str) -> None:
     error = rejected(challenge)
