@@ -16,7 +16,7 @@ from shared.ca.authority import CertificateAuthority
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RAIdentity, RegistrationAuthority
 from shared.keys import software
-from shared.keys.ports import SigningKey, public_key_info
+from shared.keys.ports import public_key_info
 from shared.policy.profiles import Profiles
 from shared.revocation.published import PublishedCRLs
 from shared.scep.approval import Approvals
@@ -103,8 +103,3 @@ def copies(claim: Claim, record: CertificateRecord, count: int) -> Iterator[tupl
             replace(claim, serial=serial, owner=owner, identity=identity),
             replace(record, serial=serial, owner=owner, identity=identity, device=device),
         )
-
-
-def keys_of(world: World) -> tuple[SigningKey, ...]:
-    """Every private-key operation of an enrolment: the RA opens and signs, the CA signs the certificate."""
-    return world.ra_key, world.ra_key, world.ca_key

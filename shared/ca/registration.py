@@ -36,7 +36,7 @@ class RegistrationAuthority:
     def __init__(self, load: Callable[[], Sequence[RAIdentity]]) -> None:
         self._load = load
         self._lock = threading.Lock()
-        self._identities = tuple(load())
+        self._identities = self._sorted()
         self._reloaded_at: datetime | None = None
 
     def current(self, now: datetime) -> RAIdentity:
@@ -50,8 +50,7 @@ class RegistrationAuthority:
 
     def identities(self, now: datetime) -> tuple[RAIdentity, ...]:
         """Every identity that is valid at `now`, oldest first."""
-        alive = (identity for identity in self._identities if identity.certificate.not_after > now)
-        return tuple(sorted(alive, key=lambda identity: identity.since))
+        return tuple(identity for identity in self._identities if identity.certificate.not_after > now)
 
     def reload(self, now: datetime) -> bool:
         """Read the identities again, at most once a minute; whether it was done."""
@@ -59,8 +58,11 @@ class RegistrationAuthority:
             if self._reloaded_at is not None and now - self._reloaded_at < _RELOAD_EVERY:
                 return False
             self._reloaded_at = now
-        self._identities = tuple(self._load())
+        self._identities = self._sorted()
         return True
+
+    def _sorted(self) -> tuple[RAIdentity, ...]:
+        return tuple(sorted(self._load(), key=lambda identity: identity.since))
 
     def needs_successor(self, now: datetime) -> bool:
         """Whether the newest identity has passed half its life."""

@@ -78,7 +78,8 @@ class Exchange:
         """The certification request inside. Raises IntegrityFailure, AlgorithmRefused."""
         allow_legacy = self.profile.legacy_algorithms
         request = self.open(lambda plain: CertificateRequest.from_der(plain, allow_legacy=allow_legacy))
-        self._legacy |= legacy.in_request(request)
+        if allow_legacy:  # else there is none
+            self._legacy |= legacy.in_request(request)
         self.timeline.note("subject", request.subject.text())
         return request
 
@@ -151,8 +152,9 @@ class Exchange:
     def _recipients(self, envelope: EnvelopedMessage) -> tuple[RAIdentity, ...]:
         """The RA's identities; read again if the envelope means none of them (it may know a newer one)."""
         identities = self._registration.identities(self.now)
-        if not envelope.is_addressed_to([identity.certificate.der for identity in identities]):
-            self._registration.reload(self.now)
+        if envelope.is_addressed_to([identity.certificate.der for identity in identities]):
+            return identities
+        self._registration.reload(self.now)
         return self._registration.identities(self.now)
 
     def _answer_with(self, cipher_oid: str) -> None:

@@ -34,11 +34,14 @@ class Timeline(Protocol):
         """The exchange ends with a CertRep FAILURE that says `fail_info`."""
 
 
+_NOTHING: Final = nullcontext()
+
+
 class Untraced:
     """A Timeline that notes nothing."""
 
     def step(self, name: str) -> AbstractContextManager[None]:
-        return nullcontext()
+        return _NOTHING
 
     def note(self, fact: Fact, value: str) -> None: ...
 

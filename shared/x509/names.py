@@ -50,7 +50,7 @@ class Name:
 
     def text(self) -> str:
         """RFC 4514 text. `from_text` reads it back if every value is in the string type `build` would use."""
-        return format_rdns(self.rdns)
+        return _cached_text(self) if len(self.encoded) <= _CACHED_LENGTH else format_rdns(self.rdns)
 
     def __str__(self) -> str:
         return self.text()
@@ -77,6 +77,11 @@ class Name:
         String types, case and surplus white space do not count, nor the order in an RDN; that of RDNs does.
         """
         return self.encoded == other.encoded or self.meaning() == other.meaning()
+
+
+@lru_cache(maxsize=256)
+def _cached_text(name: Name) -> str:
+    return format_rdns(name.rdns)
 
 
 def _parse(encoded: bytes) -> Name:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.site import free_port
+from tests.ports import free_port
 from tests.programs import program
 
 PATIENCE = 20.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from shared.ca.ceremony import CAPlan
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
 from tests.e2e.host import Host
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = Path(__file__).with_name("profiles.toml")
@@ -109,9 +109,3 @@ class Site:
                 start_new_session=True,
             )
         return Host(self, process, ready)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,7 +17,8 @@ from shared.policy.profiles import Profiles
 from shared.scep.message import PKIStatus
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
-from tests.e2e.site import POLICY, ROOT, free_port
+from tests.e2e.site import POLICY, ROOT
+from tests.ports import free_port
 
 pytestmark = pytest.mark.host
 

@@ -17,6 +17,7 @@ from azure.storage.queue import QueueClient
 
 from local.azurite import Azurite
 from tests.host.process import APP, HostProcess, await_true, running_host, spawn
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.host]
 HOST_JSON = (APP / "host.json").read_text()
@@ -288,9 +289,9 @@ def test_settings_that_core_tools_would_not_take_end_with_7(tmp_path: Path, cont
     assert "local.settings.json" in output
 
 
-def test_the_port_of_the_settings_is_the_default(azurite: Azurite, tmp_path: Path, closed_port: int) -> None:
-    settings = tmp_path / "local.settings.json"
-    settings.write_text(json.dumps({"Values": {}, "Host": {"LocalHttpPort": closed_port}}))
+def test_the_port_of_the_settings_is_the_default(azurite: Azurite, tmp_path: Path) -> None:
+    settings, port = tmp_path / "local.settings.json", free_port()
+    settings.write_text(json.dumps({"Values": {}, "Host": {"LocalHttpPort": port}}))
     ready = tmp_path / "ready.json"
     arguments = (
         "--settings",
@@ -303,7 +304,7 @@ def test_the_port_of_the_settings_is_the_default(azurite: Azurite, tmp_path: Pat
     host = spawn(tmp_path, *arguments)
     try:
         host.await_ready(ready)
-        assert host.url == f"http://127.0.0.1:{closed_port}"
+        assert host.url == f"http://127.0.0.1:{port}"
     finally:
         assert host.stop() == 0
 

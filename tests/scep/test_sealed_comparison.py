@@ -1,12 +1,17 @@
 """A request against the promise of its challenge: every point that counts, and every difference that does not."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.asn1 import oids, tags, writer
 from shared.errors import AlgorithmRefused, ChallengeRejected, PolicyViolation
+from shared.policy.alternative_names import san_from_text
 from shared.scep.challenges.sealed import SealedChallenges
+from shared.x509.general_names import parse_general_names, same_names
 from shared.x509.request import CertificateRequest
 from tests.policy.material import ec_key, make_profile, make_request, rsa_key
 from tests.scep.challenge_material import KEY, SANS, SUBJECT, make_attempt, make_promise
@@ -119,3 +124,13 @@ def test_the_profile_is_asked_besides_the_promise() -> None:
         SEALED.validate(
             make_attempt(SEALED.mint(make_promise()), request=make_request(SUBJECT, SANS, key=ec_key()))
         )
+
+
+@given(st.sampled_from([1, 2, 6, 7]), st.binary(max_size=16))
+def test_the_text_of_a_san_stands_for_one_meaning_whatever_was_encoded(tag: int, contents: bytes) -> None:
+    """Texts are compared first, and may accept nothing that comparing names would not."""
+    if tag == 7:
+        contents = contents.ljust(4, b"\0")[:4]
+    names = parse_general_names(writer.sequence(writer.context(tag, contents, constructed=False)))
+    with suppress(PolicyViolation):  # no such text is ever promised
+        assert same_names(names, [san_from_text(names[0].text())])
