@@ -93,4 +93,4 @@ def test_only_wiring_reads_the_environment() -> None:
         for path in (ROOT / "shared").rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in ("os.environ", "getenv"))
     ]
-    assert readers == ["shared/wiring.py"]
+    assert readers == ["shared/wiring/worker.py"]

@@ -1,4 +1,4 @@
-"""shared/config.py: what an environment means, and what is refused with the setting's name and never its value."""
+"""shared/config: what an environment means, and what is refused with the setting's name and never its value."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ param callsPerInstance int
 
 var secrets = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets'
 
-// Names are those of shared/config.py, or Azure's own; tests/infra knows both.
+// Names are those of shared/config/, or Azure's own; tests/infra knows both.
 var settings = {
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
   AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue

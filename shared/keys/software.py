@@ -1,4 +1,4 @@
-"""Keys in files, for one machine: development, the demo, an offline root. Refused in Azure by shared/config.py.
+"""Keys in files, for one machine: development, the demo, an offline root. Refused in Azure by shared/config.
 
 A key file is PKCS #8 PEM, encrypted when a password is given (PBES2), and always mode 0600.
 """

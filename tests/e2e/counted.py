@@ -16,8 +16,8 @@ from shared.ca.folder import CAFolder
 from shared.keys.ports import SigningKey
 from shared.store.connection import StorageConnection
 from shared.store.transport import StorageTransport
-from shared.stores import CRL_QUEUE
 from shared.wiring import Application
+from shared.wiring.stores import CRL_QUEUE
 
 # After the account's name: the table with the row's keys, the queue, or the container and the blob.
 _RESOURCE = re.compile(r"https?://[^/]+/[^/]+/(?P<name>[$A-Za-z0-9-]+)")

@@ -17,7 +17,7 @@ from shared.ca.folder import CAFolder
 from shared.ca.registration import RegistrationAuthority
 from shared.errors import StoreUnavailable
 from shared.store.ports import CertificateRecord, Status, Supersession
-from shared.stores import CRL_QUEUE
+from shared.wiring.stores import CRL_QUEUE
 from shared.x509.crl import parse_crl
 from tests.contracts import examples
 from tests.functions.application import LOCAL, MemoryApplication, crl_request, issue, queue_message

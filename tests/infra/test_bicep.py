@@ -14,7 +14,7 @@ import pytest
 
 from shared.config import Settings
 from shared.store.connection import PUBLICATIONS, TABLES
-from shared.stores import CRL_QUEUE
+from shared.wiring.stores import CRL_QUEUE
 from tests.infra import rules
 from tests.infra.bicep import BicepFile
 

@@ -1,11 +1,12 @@
 """What outlives a call, wired: settings to the stores, queues and blobs of one storage account.
 
-The lower half of the composition root; only `wiring` builds on it.
+The lowest part of the composition root; the others build on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property
 
 from shared import config
@@ -26,9 +27,12 @@ CRL_QUEUE = "crl-requests"
 class Stores:
     """Each part is made on first use; making one twice in a race is harmless."""
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], clock: Callable[[], datetime]
+    ) -> None:
         self.settings = settings
         self.environment = environment
+        self.clock = clock
         self.in_azure = config.in_azure(environment)
 
     @cached_property

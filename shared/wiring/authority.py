@@ -1,0 +1,72 @@
+"""The CA, wired: its issuer, its RA, and what both publish of themselves."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import cached_property
+
+from shared.ca.authority import CertificateAuthority
+from shared.ca.direct import DirectIssuance
+from shared.ca.folder import CAFolder
+from shared.ca.issuer import Issuer
+from shared.ca.registration import RegistrationAuthority
+from shared.errors import KeyUnavailable
+from shared.policy.profiles import Profiles
+from shared.wiring.stores import Stores
+from shared.x509.certificate import Certificate
+
+log = logging.getLogger("scepter")
+
+
+class Authority(Stores):
+    """Who issues, under which policy."""
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        return Profiles.load(self.settings.profiles_file)
+
+    @cached_property
+    def ca_folder(self) -> CAFolder:
+        if self.in_azure:
+            raise KeyUnavailable("software keys are refused in Azure; configure a vault key for the CA")
+        return CAFolder(self.settings.ca_folder, self.settings.ca_key_password.get_secret_value())
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        issuer = self.ca_folder.issuer(self.settings.public_url)
+        self._warn_of_short_life(issuer)
+        return issuer
+
+    @cached_property
+    def ra(self) -> RegistrationAuthority:
+        return RegistrationAuthority(self.ca_folder.ra_identities)
+
+    @cached_property
+    def authority(self) -> CertificateAuthority:
+        return CertificateAuthority(self.issuer, self.records)
+
+    @cached_property
+    def direct(self) -> DirectIssuance:
+        return DirectIssuance(self.authority, self.profiles, self.settings.backdate)
+
+    def successor(self) -> Certificate | None:
+        """The CA that will issue next, None as long as none is prepared; in Azure there is no way to prepare one."""
+        return None if self.in_azure else self.ca_folder.successor()
+
+    def renew_ra(self) -> None:
+        """Make the next RA identity if the newest has passed half its life."""
+        now = self.clock()
+        if self.ra.needs_successor(now):
+            self.ca_folder.add_ra_identity(self.issuer, now=now, backdate=self.settings.backdate)
+            self.ra.reload(now)
+
+    def _warn_of_short_life(self, issuer: Issuer) -> None:
+        longest = max((profile.life for profile in self.profiles.profiles.values()), default=timedelta(0))
+        remaining = issuer.certificate.not_after - self.clock()
+        if remaining < longest:
+            log.critical(
+                "the issuing CA lives for %d days more, the longest profile promises %d: prepare its successor",
+                remaining.days,
+                longest.days,
+            )

@@ -1,0 +1,125 @@
+"""Enrolment, wired: challenges and who mints them, SCEP over the CA, and the limits on how many come at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import SecretStr
+
+from shared.config import Settings, SettingsError
+from shared.revocation.published import PublishedCRLs
+from shared.scep.admission import Admission
+from shared.scep.approval import Approvals
+from shared.scep.challenges.sealed import SealedChallenges
+from shared.scep.challenges.static import StaticChallenges
+from shared.scep.decisions import Decisions
+from shared.scep.enrolment import Enrolment
+from shared.scep.ports import ChallengeValidator
+from shared.scep.renewal import Renewals
+from shared.scep.retrieval import Retrieval
+from shared.scep.service import SCEPService
+from shared.scep.succession import Succession
+from shared.wiring.authority import Authority
+
+if TYPE_CHECKING:
+    from shared.scep.mint import ChallengeMint
+    from shared.scep.sources import SourceRate
+
+_OTHER_CALLS = 8
+"""Threads for SCEP calls that take no place, such as GetCACert."""
+
+T = TypeVar("T")
+
+
+class Enrolling(Authority):
+    """How a device comes to a certificate."""
+
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], clock: Callable[[], datetime]
+    ) -> None:
+        super().__init__(settings, environment, clock)
+        self.admission = Admission(settings.max_enrolments)
+        # The embedded host gives up what its threads still do at its end; it knows them by the name.
+        self.scep_threads = ThreadPoolExecutor(settings.max_enrolments + _OTHER_CALLS, "function-scep")
+
+    @cached_property
+    def source_rate(self) -> SourceRate | None:
+        """The limit on each source; None if there is none. Ask for it on one thread only."""
+        if not self.settings.source_rate:
+            return None
+        from shared.scep.sources import SourceRate  # `limits`, as for the mint
+
+        return SourceRate(self.settings.source_rate)
+
+    @cached_property
+    def sealed(self) -> SealedChallenges:
+        return _checked(
+            "SCEPTER_CHALLENGE_KEYS",
+            lambda: SealedChallenges([key.get_secret_value() for key in self.settings.challenge_keys]),
+        )
+
+    @cached_property
+    def mint(self) -> ChallengeMint:
+        from shared.scep.mint import ChallengeMint  # its rate limiter costs 50 ms of a cold start
+
+        secrets = _revealed(self.settings.caller_secrets)
+        return _checked("SCEPTER_CALLER_SECRETS", lambda: ChallengeMint(self.profiles, secrets, self.sealed))
+
+    @cached_property
+    def validators(self) -> Mapping[str, ChallengeValidator]:
+        entries, secrets = self.profiles.static_challenges, _revealed(self.settings.static_challenges)
+        static = _checked("SCEPTER_STATIC_CHALLENGES", lambda: StaticChallenges(entries, secrets, self.uses))
+        return {"sealed": self.sealed, "static": static}
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        return Renewals(self.issuer, self.records)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        return Approvals(self.pending_requests, self.authority, self.renewals, self.settings.backdate)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        return Decisions(self.pending_requests, self.authority)
+
+    @cached_property
+    def enrolment(self) -> Enrolment:
+        return Enrolment(
+            authority=self.authority,
+            validators=self.validators,
+            renewals=self.renewals,
+            approvals=self.approvals,
+            supersessions=self.supersessions,
+            backdate=self.settings.backdate,
+        )
+
+    @cached_property
+    def scep(self) -> SCEPService:
+        crls = PublishedCRLs(lambda: self.publications)
+        return SCEPService(
+            issuer=self.issuer,
+            ra=self.ra,
+            enrolment=self.enrolment,
+            approvals=self.approvals,
+            retrieval=Retrieval(self.issuer, self.records, self.renewals, crls),
+        )
+
+    @cached_property
+    def succession(self) -> Succession:
+        return Succession(self.issuer, self.successor)
+
+
+def _revealed(secrets: Mapping[str, SecretStr]) -> dict[str, str]:
+    return {name.replace("_", "-").lower(): secret.get_secret_value() for name, secret in secrets.items()}
+
+
+def _checked(setting: str, build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except ValueError as error:
+        raise SettingsError(f"{setting}: {error}") from None
