@@ -4,8 +4,11 @@ param location string
 param tags object
 
 // tests/infra compares these with the names in the code.
-var tables = ['owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests']
-var queues = ['crl-requests', 'crl-requests-poison']
+var tables = [
+  'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests'
+  'devices', 'events', 'parked', 'holds', 'brake'
+]
+var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
 var containers = ['pki']
 var deploymentContainer = 'app-package'
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from shared.policy.alternative_names import SANRules, check_sans
 from shared.policy.authorization import Grant, refuse_ca_request, template
 from shared.policy.entry import Entry, contradiction
+from shared.policy.events import EventRules
 from shared.policy.periods import Grace, RenewalWindow, RenewalWindowText
 from shared.policy.public_key import KeyAlgorithm, KeyPolicy, family_of
 from shared.policy.refusal import refusal
@@ -54,6 +55,7 @@ class Profile(Entry):
     challenge_lifetime: Annotated[int, Field(ge=1, le=10080)] = 60
     reply: Literal["leaf", "issuer", "chain"] = "issuer"
     legacy_algorithms: bool = False
+    events: EventRules = EventRules()
 
     @field_validator("key")
     @classmethod

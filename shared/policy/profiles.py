@@ -1,4 +1,4 @@
-"""profiles.toml as a whole: profiles, callers and static challenges, checked against each other."""
+"""profiles.toml as a whole: profiles, callers, static challenges and event sources, checked against each other."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from shared.policy.callers import Caller, StaticChallenge, Voucher
 from shared.policy.doubts import doubts
 from shared.policy.entry import Entry, contradiction
+from shared.policy.events import OUR_OWN, UNLISTED, EventSource, SourceTerms
 from shared.policy.places import line_of
 from shared.policy.problems import FileProblem, PolicyFileError
 from shared.policy.profile import Profile
@@ -27,6 +28,7 @@ class Profiles(Entry):
     profiles: dict[str, Profile]
     callers: tuple[Caller, ...] = ()
     static_challenges: tuple[StaticChallenge, ...] = ()
+    event_sources: tuple[EventSource, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -69,6 +71,10 @@ class Profiles(Entry):
     def _agree(self) -> Self:
         self._check_vouchers("callers", self.callers, "sealed")
         self._check_vouchers("static_challenges", self.static_challenges, "static")
+        names = [source.name for source in self.event_sources]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise contradiction(f"the name {name} is used twice", "event_sources", index, "name")
         return self
 
     def _check_vouchers(self, table: str, vouchers: Sequence[Voucher], challenge: str) -> None:
@@ -88,6 +94,11 @@ class Profiles(Entry):
     def get(self, name: str) -> Profile | None:
         """The profile of that name, None if there is none."""
         return self.profiles.get(name)
+
+    def terms(self, source: str) -> SourceTerms:
+        """How events of a source are met."""
+        listed = {each.name: each.terms for each in self.event_sources}
+        return listed.get(source) or OUR_OWN.get(source, UNLISTED)
 
     def warnings(self) -> list[str]:
         """What the file allows although it is rarely meant, one sentence each."""

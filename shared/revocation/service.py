@@ -13,12 +13,13 @@ from typing import Protocol
 
 from shared.ca.authority import unsigned_record
 from shared.errors import Conflict, PolicyViolation, UnknownCertificate
+from shared.revocation.crl_requests import CRLRequests
+from shared.store.devices import Hold
 from shared.store.ports import (
     CertificateRecord,
     CertificateStore,
     Claim,
     Inventory,
-    Queue,
     Revocation,
     RevocationChange,
     RevocationStore,
@@ -36,7 +37,6 @@ REASONS = (
     "certificateHold",
     "privilegeWithdrawn",
 )
-PUBLISH_DELAY = 5  # seconds: a burst of revocations becomes one CRL
 _TRIES = 4
 
 
@@ -46,10 +46,10 @@ class Records(CertificateStore, Inventory, RevocationStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RevocationService:
-    """`crl_requests` is the queue that the CRL publisher reads; `clock` gives the time now."""
+    """`crl_requests` asks the CRL publisher; `clock` gives the time now."""
 
     records: Records
-    crl_requests: Queue
+    crl_requests: CRLRequests
     clock: Callable[[], datetime]
 
     def revoke(self, issuer: str, serial: str, reason: str, *, by: str, note: str = "") -> CertificateRecord:
@@ -60,11 +60,34 @@ class RevocationService:
                 f"revocation reason {reason[:40]!r} is not one of {known}",
                 public=f"The reason has to be one of {known}.",
             )
-        return self._change(issuer, serial, lambda now: Revocation(reason, now, by, note))
+        return self._change(issuer, serial, lambda record: self._stricter(record, reason, by, note))
 
-    def lift(self, issuer: str, serial: str) -> CertificateRecord:
-        """Lift a hold. Raises UnknownCertificate; PolicyViolation when the certificate is revoked for good."""
-        return self._change(issuer, serial, lambda _: None)
+    def lift(self, issuer: str, serial: str, *, held_by: str | None = None) -> CertificateRecord:
+        """Lift a hold; with `held_by` only one that the record says was placed by that. Raises UnknownCertificate,
+        and without `held_by` PolicyViolation when the certificate is revoked for good."""
+        return self._change(issuer, serial, lambda record: _lifted(record, held_by))
+
+    def take_over(self, issuer: str, serial: str, *, by: str, note: str) -> CertificateRecord:
+        """Say of a hold that `by` holds now; since when stays as it was. Raises UnknownCertificate, Conflict."""
+
+        def wanted(record: CertificateRecord) -> Revocation | None:
+            standing = record.revocation
+            if standing is None or standing.status is Status.REVOKED:
+                return standing
+            return Revocation(standing.reason, standing.at, by, note)
+
+        return self._change(issuer, serial, wanted)
+
+    def finalise(self, hold: Hold, note: str = "") -> CertificateRecord:
+        """Make a hold a revocation, unless it was lifted since it was placed. Raises UnknownCertificate, Conflict."""
+
+        def wanted(record: CertificateRecord) -> Revocation | None:
+            standing = record.revocation
+            if standing is None or standing.status is Status.REVOKED or standing.at > hold.held_at:
+                return standing
+            return Revocation(hold.reason, self.clock(), f"event:{hold.source}", note)
+
+        return self._change(hold.issuer, hold.serial, wanted)
 
     def revoke_claim(self, claim: Claim, reason: str, *, by: str, note: str = "") -> CertificateRecord:
         """Revoke what an owner's row promises, signed or not: an enrolment in flight loses its commit."""
@@ -77,15 +100,26 @@ class RevocationService:
                 log.info("serial %s was committed meanwhile", claim.serial)
             return self.revoke(claim.issuer, claim.serial, reason, by=by, note=note)
 
+    def _stricter(self, record: CertificateRecord, reason: str, by: str, note: str) -> Revocation | None:
+        """Revoked is final, and what is held stays held by whoever held it."""
+        wanted, standing = Revocation(reason, self.clock(), by, note), record.revocation
+        if standing is not None and (standing.status is Status.REVOKED or wanted.status is Status.HELD):
+            return standing
+        return wanted
+
     def _change(
-        self, issuer: str, serial: str, wanted: Callable[[datetime], Revocation | None]
+        self,
+        issuer: str,
+        serial: str,
+        wanted: Callable[[CertificateRecord], Revocation | None],
     ) -> CertificateRecord:
+        """Bring a record to what `wanted` makes of it as it is now."""
         for _ in range(_TRIES):
             record = self.records.find(issuer, serial)
             if record is None:
                 raise UnknownCertificate(f"no certificate {serial} of issuer {issuer} on record")
-            revocation = wanted(self.clock())
-            if _already(record, revocation):
+            revocation = wanted(record)
+            if revocation == record.revocation:
                 return record
             try:
                 return self._apply(record, revocation)
@@ -98,7 +132,7 @@ class RevocationService:
         # The other way round, a revoked certificate could wait for the CRL at half-life.
         change = RevocationChange(record.issuer, record.serial, self.clock(), revocation)
         self.records.note_change(change)
-        self._request_crl(record.issuer)
+        self.crl_requests.ask(record.issuer)
         stored = self.records.set_revocation(record, revocation)
         log.info("certificate %s is now %s", record.serial, stored.status.value)
         return stored
@@ -108,21 +142,16 @@ class RevocationService:
         record = self.records.find(issuer, serial)
         if record is not None:
             self.records.note_change(RevocationChange(issuer, serial, self.clock(), record.revocation))
-            self._request_crl(issuer)
-
-    def _request_crl(self, issuer: str) -> None:
-        message = {"version": 1, "issuer": issuer, "changedAt": self.clock().isoformat()}
-        self.crl_requests.send(message, delay=PUBLISH_DELAY)
+            self.crl_requests.ask(issuer)
 
 
-def _already(record: CertificateRecord, revocation: Revocation | None) -> bool:
-    """Whether the record says it already. Raises PolicyViolation when a final revocation would be lifted."""
-    if record.status is Status.REVOKED:
-        if revocation is None:
-            raise PolicyViolation(
-                f"certificate {record.serial} is revoked; that is final",
-                public="The certificate is revoked, and that is final.",
-            )
-        return True
-    wanted = Status.GOOD if revocation is None else revocation.status
-    return record.status is wanted
+def _lifted(record: CertificateRecord, held_by: str | None) -> Revocation | None:
+    standing = record.revocation
+    if standing is None or (held_by is not None and (standing.by, standing.status) != (held_by, Status.HELD)):
+        return standing
+    if standing.status is Status.REVOKED:
+        raise PolicyViolation(
+            f"certificate {record.serial} is revoked; that is final",
+            public="The certificate is revoked, and that is final.",
+        )
+    return None

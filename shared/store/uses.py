@@ -13,8 +13,9 @@ from azure.data.tables import TableClient
 
 from shared.errors import StoreUnavailable
 from shared.store import addresses
+from shared.store.addresses import Address, Range
 from shared.store.columns import new_row
-from shared.store.entity_table import EntityTable
+from shared.store.entity_table import BATCH, EntityTable
 
 _TRIES = 32
 _LONGEST_WAIT = 10.0  # seconds for other threads of this worker
@@ -36,6 +37,16 @@ class TableUseCounter:
             return self._take(name, identity, limit)
         finally:
             self._turn.release()
+
+    def forget_before(self, name: str) -> None:
+        """Forget what was counted under names that sort before `name`. Raises StoreUnavailable."""
+        beyond = Range("", addresses.encode(name))
+        by_partition: dict[str, list[Address]] = {}
+        for address in self._uses.addresses(beyond, "forget_before"):
+            by_partition.setdefault(address.partition, []).append(address)
+        for found in by_partition.values():
+            for start in range(0, len(found), BATCH):
+                self._uses.delete_all(found[start : start + BATCH], "forget_before")
 
     def _take(self, name: str, identity: str, limit: int) -> bool:
         holder = addresses.of_holder(name, identity)

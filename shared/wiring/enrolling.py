@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
-from shared.config import Settings, SettingsError
+from shared.config import Settings
 from shared.revocation.published import PublishedCRLs
 from shared.scep.admission import Admission
 from shared.scep.approval import Approvals
@@ -24,6 +22,7 @@ from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
 from shared.scep.succession import Succession
 from shared.wiring.authority import Authority
+from shared.wiring.named import checked, revealed
 
 if TYPE_CHECKING:
     from shared.scep.mint import ChallengeMint
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 _OTHER_CALLS = 8
 """Threads for SCEP calls that take no place, such as GetCACert."""
-
-T = TypeVar("T")
 
 
 class Enrolling(Authority):
@@ -57,7 +54,7 @@ class Enrolling(Authority):
 
     @cached_property
     def sealed(self) -> SealedChallenges:
-        return _checked(
+        return checked(
             "SCEPTER_CHALLENGE_KEYS",
             lambda: SealedChallenges([key.get_secret_value() for key in self.settings.challenge_keys]),
         )
@@ -66,13 +63,13 @@ class Enrolling(Authority):
     def mint(self) -> ChallengeMint:
         from shared.scep.mint import ChallengeMint  # its rate limiter costs 50 ms of a cold start
 
-        secrets = _revealed(self.settings.caller_secrets)
-        return _checked("SCEPTER_CALLER_SECRETS", lambda: ChallengeMint(self.profiles, secrets, self.sealed))
+        secrets = revealed(self.settings.caller_secrets)
+        return checked("SCEPTER_CALLER_SECRETS", lambda: ChallengeMint(self.profiles, secrets, self.sealed))
 
     @cached_property
     def validators(self) -> Mapping[str, ChallengeValidator]:
-        entries, secrets = self.profiles.static_challenges, _revealed(self.settings.static_challenges)
-        static = _checked("SCEPTER_STATIC_CHALLENGES", lambda: StaticChallenges(entries, secrets, self.uses))
+        entries, secrets = self.profiles.static_challenges, revealed(self.settings.static_challenges)
+        static = checked("SCEPTER_STATIC_CHALLENGES", lambda: StaticChallenges(entries, secrets, self.uses))
         return {"sealed": self.sealed, "static": static}
 
     @cached_property
@@ -112,14 +109,3 @@ class Enrolling(Authority):
     @cached_property
     def succession(self) -> Succession:
         return Succession(self.issuer, self.successor)
-
-
-def _revealed(secrets: Mapping[str, SecretStr]) -> dict[str, str]:
-    return {name.replace("_", "-").lower(): secret.get_secret_value() for name, secret in secrets.items()}
-
-
-def _checked(setting: str, build: Callable[[], T]) -> T:
-    try:
-        return build()
-    except ValueError as error:
-        raise SettingsError(f"{setting}: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from shared.revocation.ca_certificates import CACertificatePublisher
+from shared.revocation.crl_requests import CRLRequests
 from shared.revocation.publication import CRLPublisher
 from shared.revocation.service import RevocationService
 from shared.revocation.supersession import Superseder
@@ -17,7 +18,7 @@ class Revoking(Authority):
 
     @cached_property
     def revocations(self) -> RevocationService:
-        return RevocationService(self.records, self.queue(CRL_QUEUE), self.clock)
+        return RevocationService(self.records, CRLRequests(self.queue(CRL_QUEUE), self.clock), self.clock)
 
     @cached_property
     def superseder(self) -> Superseder:

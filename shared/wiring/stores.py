@@ -22,6 +22,8 @@ from shared.store.traces import TraceStore
 from shared.store.uses import TableUseCounter
 
 CRL_QUEUE = "crl-requests"
+EVENT_QUEUE = "device-events"
+QUEUES = (CRL_QUEUE, EVENT_QUEUE)
 
 
 class Stores:
@@ -39,7 +41,7 @@ class Stores:
     def storage(self) -> StorageConnection:
         connection = _storage_connection(self.environment, self.settings.table_prefix)
         if not self.in_azure:  # there the infrastructure makes them
-            queues = (CRL_QUEUE, f"{CRL_QUEUE}-poison")
+            queues = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
             connection.create_missing(queues=queues, public_containers=True)
         return connection
 

@@ -10,6 +10,7 @@ import pytest
 
 from shared.ca.authority import CertificateAuthority, Order
 from shared.errors import ChallengeRejected, IssuanceFault, RequestError, StoreUnavailable
+from shared.revocation.crl_requests import CRLRequests
 from shared.revocation.service import RevocationService
 from shared.store.memory import MemoryQueue, MemoryStore
 from shared.x509.certificate import verify_signature
@@ -129,7 +130,7 @@ def test_a_subject_spelt_otherwise_is_no_second_use_of_an_ownerless_identity(
 @pytest.mark.parametrize("reason", ["keyCompromise", "certificateHold"])
 def test_a_repeat_of_what_was_revoked_gets_nothing(worker: Worker, store: MemoryStore, reason: str) -> None:
     issued = worker.authority.issue(template(), order(), now=NOW)
-    revocations = RevocationService(store, MemoryQueue(), lambda: NOW)
+    revocations = RevocationService(store, CRLRequests(MemoryQueue(), lambda: NOW), lambda: NOW)
     revocations.revoke(issued.record.issuer, issued.record.serial, reason, by="tests")
     with pytest.raises(ChallengeRejected, match=r"is revoked|is held"):
         worker.authority.issue(template(), order(), now=NOW)

@@ -10,6 +10,7 @@ import pytest
 
 from shared.ca.authority import Issued, Order
 from shared.errors import ChallengeRejected, Conflict, KeyUnavailable, StoreUnavailable
+from shared.revocation.crl_requests import CRLRequests
 from shared.revocation.service import RevocationService
 from shared.store.memory import MemoryQueue, MemoryStore
 from shared.store.ports import Claim, Status
@@ -153,7 +154,7 @@ def test_a_hundred_keys_under_one_challenge_get_exactly_one_certificate(store: M
 def test_a_claim_that_is_revoked_while_it_is_signed_loses(store: MemoryStore, call: str) -> None:
     worker = Worker(store)
     queue = MemoryQueue()
-    revocations = RevocationService(store, queue, lambda: NOW)
+    revocations = RevocationService(store, CRLRequests(queue, lambda: NOW), lambda: NOW)
     worker.store.before[call] = lambda: revocations.revoke_claim(
         the_claim(store), "cessationOfOperation", by="wipe"
     )
@@ -170,14 +171,14 @@ def test_a_claim_that_is_revoked_while_it_is_signed_loses(store: MemoryStore, ca
 def test_a_claim_that_is_revoked_after_its_commit_is_revoked_like_any_certificate(store: MemoryStore) -> None:
     worker = Worker(store)
     issued = worker.authority.issue(template(), SHARED, now=NOW)
-    revocations = RevocationService(store, MemoryQueue(), lambda: NOW)
+    revocations = RevocationService(store, CRLRequests(MemoryQueue(), lambda: NOW), lambda: NOW)
     record = revocations.revoke_claim(the_claim(store), "cessationOfOperation", by="wipe")
     assert (record.status, record.certificate) == (Status.REVOKED, issued.certificate.der)
 
 
 def test_whichever_is_first_a_revoked_claim_never_leaves_a_good_certificate(store: MemoryStore) -> None:
     """Both at once, fifty times: the certificate is refused, or it is handed out and revoked."""
-    revocations = RevocationService(store, MemoryQueue(), lambda: NOW)
+    revocations = RevocationService(store, CRLRequests(MemoryQueue(), lambda: NOW), lambda: NOW)
     for number in range(50):
         whose = order(f"challenge-{number}", device=f"dev-{number}")
         crash_after_claim(store, whose)

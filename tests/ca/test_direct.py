@@ -14,6 +14,7 @@ from shared.ca.authority import Issued
 from shared.ca.direct import MAX_ORDER_BYTES, DirectIssuance, DirectOrder
 from shared.errors import AlgorithmRefused, IntegrityFailure, MalformedMessage, PolicyViolation, RequestError
 from shared.policy.profiles import Profiles
+from shared.revocation.crl_requests import CRLRequests
 from shared.revocation.service import RevocationService
 from shared.store.memory import MemoryQueue, MemoryStore
 from shared.x509.extensions import Extension, basic_constraints, key_usage, subject_alternative_name
@@ -144,7 +145,9 @@ def test_another_request_profile_or_owner_is_another_certificate(desk: Desk) -> 
 def test_of_a_revoked_one_no_second_is_made_on_that_day(desk: Desk) -> None:
     request = csr()
     issued = desk.issue(request)
-    revocations = RevocationService(desk.store, MemoryQueue(), lambda: desk.now)
+    revocations = RevocationService(
+        desk.store, CRLRequests(MemoryQueue(), lambda: desk.now), lambda: desk.now
+    )
     revocations.revoke(issued.record.issuer, issued.record.serial, "keyCompromise", by="test")
     with pytest.raises(PolicyViolation) as refused:
         desk.issue(request)

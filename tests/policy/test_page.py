@@ -29,7 +29,18 @@ MODELS: tuple[type[BaseModel], ...] = (
 )
 TABLE_ROWS = re.findall(r"^\| (`[^|]+`) \|", PAGE, re.MULTILINE)
 IN_TABLES = {name for row in TABLE_ROWS for name in re.findall(r"`([^`]+)`", row)}
-ELSEWHERE = {"name", "profiles", "callers", "static_challenges", "dns", "email", "upn", "uri", "ip"}
+ELSEWHERE = {
+    "name",
+    "profiles",
+    "callers",
+    "static_challenges",
+    "event_sources",
+    "dns",
+    "email",
+    "upn",
+    "uri",
+    "ip",
+}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -39,7 +50,7 @@ def test_every_field_is_in_a_table(model: type[BaseModel]) -> None:
 
 def test_no_table_names_a_field_that_does_not_exist() -> None:
     fields = {field for model in MODELS for field in model.model_fields}
-    headings = {"[profiles.<name>]", "[[callers]]", "[[static_challenges]]"}
+    headings = {"[profiles.<name>]", "[[callers]]", "[[static_challenges]]", "[[event_sources]]"}
     assert IN_TABLES - fields == headings
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.ca.authority import CertificateAuthority
 from shared.ca.issuer import Issuer
+from shared.revocation.crl_requests import CRLRequests
 from shared.revocation.publication import CRLPublisher
 from shared.revocation.service import Records, RevocationService
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore
@@ -39,7 +40,7 @@ class Authority:
 
     def service(self, records: Records) -> RevocationService:
         """A worker's revocation service, over its own view of the store."""
-        return RevocationService(records, self.queue, lambda: self.now)
+        return RevocationService(records, CRLRequests(self.queue, lambda: self.now), lambda: self.now)
 
     def publisher_over(self, publications: PublicationStore, records: Records | None = None) -> CRLPublisher:
         """A worker's publisher, over its own view of the stores."""

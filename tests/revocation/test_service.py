@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, PolicyViolation, StoreUnavailable, UnknownCertificate
-from shared.revocation.service import PUBLISH_DELAY, REASONS
+from shared.revocation.crl_requests import PUBLISH_DELAY
+from shared.revocation.service import REASONS
 from shared.store.ports import CertificateRecord, RevocationChange, Status
 from tests.ca.stores import Crash, WatchedStore
 from tests.revocation.authority import MINUTE, SECOND, Authority
@@ -106,7 +107,7 @@ def test_other_reasons_are_refused_by_listing_those_there_are(
 def test_a_revocation_asks_for_a_crl_a_little_later(ca: Authority, record: CertificateRecord) -> None:
     ca.revoke(record)
     assert ca.queue.sent == [
-        ({"version": 1, "issuer": ca.issuer.id, "changedAt": NOW.isoformat()}, PUBLISH_DELAY)
+        ({"version": 1, "issuer": ca.issuer.id, "changedAt": (NOW + 4 * SECOND).isoformat()}, PUBLISH_DELAY)
     ]
 
 

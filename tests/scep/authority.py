@@ -21,6 +21,7 @@ from shared.keys import software
 from shared.keys.ports import SigningKey, public_key_info
 from shared.policy.profile import Profile
 from shared.policy.profiles import Profiles
+from shared.revocation.crl_requests import CRLRequests
 from shared.revocation.published import PublishedCRLs
 from shared.revocation.service import RevocationService
 from shared.scep.approval import Approvals
@@ -171,7 +172,9 @@ class World:
         self.mint = ChallengeMint(self.profiles, {"tests": CALLER_SECRET}, self.sealed)
         self.registration = RegistrationAuthority(lambda: [self.ra])
         self.authority = CertificateAuthority(self.issuer, self.store)
-        self.revocations = RevocationService(self.store, self.crl_requests, lambda: self.now)
+        self.revocations = RevocationService(
+            self.store, CRLRequests(self.crl_requests, lambda: self.now), lambda: self.now
+        )
         static = StaticChallenges(
             self.profiles.static_challenges, {"shared": STATIC_SECRET}, MemoryUseCounter()
         )
