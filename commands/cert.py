@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from commands.revoke import revoke
 from commands.session import DEFAULT_SETTINGS, DEFAULT_URL, Json, Management, SettingsFile, Url, console, show
 from shared.asn1.pem import is_pem
 
@@ -83,20 +84,7 @@ def issue(
     )
 
 
-@cli.command()
-def revoke(
-    serial: str,
-    reason: Annotated[
-        str, typer.Option(help="RFC 5280 reason; certificateHold can be lifted again.")
-    ] = "unspecified",
-    note: str = "",
-    url: Url = DEFAULT_URL,
-    settings: SettingsFile = DEFAULT_SETTINGS,
-) -> None:
-    """Revoke or hold a certificate; the CRL follows within seconds."""
-    body = {"reason": reason, "note": note}
-    record = Management(url, settings).call("PUT", f"/manage/certificates/{serial}/revocation", body)
-    console().print(f"{serial} is {record['status']}")
+cli.command()(revoke)
 
 
 @cli.command()

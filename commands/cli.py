@@ -7,7 +7,22 @@ import sys
 import typer
 from rich.markup import escape
 
-from commands import ca, cert, challenge, crl, demo, first_run, profile, request, scep, trace
+from commands import (
+    ca,
+    cert,
+    challenge,
+    crl,
+    demo,
+    event,
+    first_run,
+    health,
+    profile,
+    queue,
+    request,
+    revocation,
+    scep,
+    trace,
+)
 from commands.session import console
 from shared.config import SettingsError
 from shared.errors import PKIError
@@ -24,8 +39,12 @@ cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
 cli.add_typer(cert.cli, name="cert", help="Certificates: issue, list, show, revoke.")
 cli.add_typer(request.cli, name="request", help="Enrolments that wait for approval: list, approve, deny.")
+cli.add_typer(event.cli, name="event", help="Device events: list, preview, send.")
+cli.add_typer(revocation.cli, name="revocation", help="What the brake holds back, and undoing holds.")
+cli.add_typer(queue.cli, name="queue", help="Messages that could not be handled: look, redrive.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
+cli.command("health", help="How it all is, and what to do about it.")(health.health)
 cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)
 cli.command("init", help="What this machine needs before the first run: settings, profiles, a CA.")(
     first_run.init

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Column, Table
 
 from shared.errors import DependencyError, RequestError
@@ -59,6 +60,18 @@ class Management:
         if answer.status_code >= 400:
             raise RequestError(f"{method} {path}: {answer.status_code} {answer.text.strip()}")
         return answer.json()
+
+
+def counting(what: str, more: Callable[[], int], total: int | None = None) -> int:
+    """Call `more` until it did nothing, with a bar; returns how many it did altogether."""
+    done = 0
+    screen = console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        while count := more():
+            done += count
+            progress.update(task, completed=done)
+    return done
 
 
 def table_of(columns: Sequence[str], title: str) -> Table:

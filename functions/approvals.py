@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from functions.answers import answer, document
 from functions.authorisation import authorise
+from functions.bodies import Body, read
 from shared.asn1 import oids
 from shared.asn1.reader import read_der
-from shared.errors import MalformedMessage
 from shared.policy.public_key import describe
 from shared.store.pending import Decision, PendingRequest, Verdict
 from shared.wiring import Application, application
@@ -26,10 +26,8 @@ _MOST_ROWS = 1000
 _DECISIONS = {"approve": Decision.APPROVED, "deny": Decision.DENIED}
 
 
-class DecisionOrder(BaseModel):
+class DecisionOrder(Body):
     """Body of a decision: approve or deny, and a note for the record."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: str = Field(pattern="^(approve|deny)$")
     note: str = Field(default="", max_length=500)
@@ -64,13 +62,7 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
 def _decide(req: func.HttpRequest) -> func.HttpResponse:
     principal = authorise(req)
     app = application()
-    try:
-        order = DecisionOrder.model_validate_json(req.get_body())
-    except ValidationError as error:
-        raise MalformedMessage(
-            f"decision: {error.error_count()} faults",
-            public='The body is not a decision: {"decision": "approve" or "deny", "note"}.',
-        ) from None
+    order = read(req, DecisionOrder)
     verdict = Verdict(_DECISIONS[order.decision], principal, app.clock(), order.note)
     return document(200, as_json(app, app.decisions.decide(str(req.route_params["id"]), verdict)))
 

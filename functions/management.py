@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from functions.answers import answer, document
 from functions.authorisation import authorise
+from functions.bodies import Body, read
 from functions.records import as_json
-from shared.errors import MalformedMessage, UnknownCertificate
+from shared.errors import UnknownCertificate
 from shared.store.ports import CertificateRecord
 from shared.wiring import application
 
@@ -19,10 +20,8 @@ blueprint = func.Blueprint()
 _USUAL_ROWS, _MOST_ROWS = 100, 1000
 
 
-class RevocationOrder(BaseModel):
+class RevocationOrder(Body):
     """Body of a revocation: an RFC 5280 reason and a note for the record."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: str = "unspecified"
     note: str = Field(default="", max_length=500)
@@ -82,13 +81,7 @@ def _change(req: func.HttpRequest) -> func.HttpResponse:
     serial = _serial(req)
     if req.method == "DELETE":
         return document(200, as_json(app.revocations.lift(app.issuer.id, serial)))
-    try:
-        order = RevocationOrder.model_validate_json(req.get_body() or b"{}")
-    except ValidationError as error:
-        raise MalformedMessage(
-            f"revocation order: {error.error_count()} faults",
-            public="The body is not a revocation order: {reason, note}.",
-        ) from None
+    order = read(req, RevocationOrder)
     record = app.revocations.revoke(app.issuer.id, serial, order.reason, by=principal, note=order.note)
     return document(200, as_json(record))
 

@@ -31,8 +31,8 @@ class DeviceIds(_Part):
     intune: _Id | None = Field(default=None, alias="intuneDeviceId")
     entra: _Id | None = Field(default=None, alias="entraDeviceId")
     entra_object: _Id | None = Field(default=None, alias="entraObjectId")
-    serial_number: _Id | None = Field(default=None, alias="serialNumber")
     udid: _Id | None = None
+    serial_number: _Id | None = Field(default=None, alias="serialNumber")
     id: _Id | None = None
 
     def owners(self) -> tuple[str, ...]:

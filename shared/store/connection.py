@@ -58,7 +58,7 @@ class StorageConnection:
         self._prefix = table_prefix
         self._own_transport = StorageTransport() if transport is None else None
         self._transport = transport or self._own_transport
-        self._clients: dict[tuple[str, str], object] = {}
+        self._clients: dict[tuple[str, str, str], object] = {}
         self._lock = Lock()
 
     @classmethod
@@ -123,6 +123,12 @@ class StorageConnection:
             **STORAGE_RETRIES,
         )
 
+    def raw_queue(self, name: str) -> QueueClient:
+        """The client of a queue whose messages come as they are: what others put there need not be base64."""
+        from azure.storage.queue import QueueClient
+
+        return self._client(QueueClient, "queue", name, "raw", **STORAGE_RETRIES)
+
     def create_missing(
         self,
         *,
@@ -146,12 +152,14 @@ class StorageConnection:
         if self._own_transport is not None:
             self._own_transport.close()
 
-    def _client(self, kind: type[Client], service: str, name: str, **options: object) -> Client:
+    def _client(
+        self, kind: type[Client], service: str, name: str, manner: str = "", **options: object
+    ) -> Client:
         with self._lock:
-            client = self._clients.get((service, name))
+            client = self._clients.get((service, name, manner))
             if client is None:
                 options |= {"transport": self._transport, "logger": _QUIET}
-                client = self._clients[service, name] = self._make(kind, service, name, options)
+                client = self._clients[service, name, manner] = self._make(kind, service, name, options)
             return cast(Client, client)
 
 

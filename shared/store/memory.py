@@ -20,6 +20,7 @@ from shared.store.limits import check_publication, message_body
 from shared.store.ports import (
     CertificateRecord,
     Claim,
+    KeptMessage,
     PublishedObject,
     Revocation,
     RevocationChange,
@@ -128,6 +129,11 @@ class MemoryUseCounter:
                 holders.add(identity)
             return identity in holders
 
+    def forget_before(self, name: str) -> None:
+        with self._lock:
+            for old in [each for each in self._holders if each < name]:
+                del self._holders[old]
+
 
 class MemoryPublicationStore:
     """PublicationStore. `headers` has what HTTP would say of a blob."""
@@ -162,13 +168,28 @@ class MemoryPublicationStore:
 
 
 class MemoryQueue:
-    """Queue. `sent` has every message as JSON brings it, with its delay."""
+    """Queue and KeptQueue. `sent` has every message as JSON brings it, with its delay; nothing is ever hidden."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[Mapping[str, Any], int]] = []
 
     def send(self, message: Mapping[str, object], *, delay: int = 0) -> None:
         self.sent.append((json.loads(message_body(message, delay)), delay))
+
+    def length(self) -> int:
+        return len(self.sent)
+
+    def peek(self, most: int) -> list[str]:
+        return [json.dumps(message, ensure_ascii=False) for message, _ in self.sent[:most]]
+
+    def take(self, most: int) -> list[KeptMessage]:
+        return [
+            KeptMessage(json.dumps(entry[0], ensure_ascii=False), entry)
+            for entry in self.sent[: min(most, 32)]
+        ]
+
+    def remove(self, message: KeptMessage) -> None:
+        self.sent = [entry for entry in self.sent if entry is not message.handle]
 
 
 def _address(row: Row) -> Address:

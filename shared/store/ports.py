@@ -8,10 +8,12 @@ may raise StoreUnavailable; those that write raise MalformedMessage for what sto
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 
@@ -87,6 +89,13 @@ class CertificateRecord:
     @property
     def status(self) -> Status:
         return Status.GOOD if self.revocation is None else self.revocation.status
+
+    def has_thumbprint(self, thumbprint: str) -> bool:
+        """Whether `thumbprint` (hexadecimal, lower case, by SHA-1 or SHA-256) is that of the certificate."""
+        if self.certificate is None:
+            return False
+        digest = hashlib.sha256 if len(thumbprint) == 64 else partial(hashlib.sha1, usedforsecurity=False)
+        return digest(self.certificate).hexdigest() == thumbprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,31 @@ class PublicationStore(Protocol):
         must replace exactly `replaces`, or be new when that is None; raises Conflict otherwise. Raises
         IssuanceFault for a name or metadata that storage would not give back as they are (names of metadata:
         lower case)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message that was taken from a queue and is hidden for a while. `body` is its text, out of base64 where it is
+    base64; `handle` tells storage which one it is."""
+
+    body: str = field(repr=False)
+    handle: object = field(repr=False, compare=False)
+
+
+class KeptQueue(Protocol):
+    """A queue that nobody listens to, such as a poison queue: people look into it."""
+
+    def length(self) -> int:
+        """How many messages there are, roughly."""
+
+    def peek(self, most: int) -> list[str]:
+        """The bodies of up to `most` (32) messages, which stay as they are."""
+
+    def take(self, most: int) -> list[KeptMessage]:
+        """Up to `most` (32) messages, hidden from others for half a minute."""
+
+    def remove(self, message: KeptMessage) -> None:
+        """Delete a message that was taken. Idempotent."""
 
 
 class Queue(Protocol):

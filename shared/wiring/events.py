@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property
+from typing import Protocol
 
 from shared.devices.parked import Parked
 from shared.devices.service import DeviceEvents
@@ -12,6 +13,7 @@ from shared.revocation.brake import Brake, BrakeLimits, window_name
 from shared.revocation.holds import Holds
 from shared.store.device_tables import TableDeviceStore, TableEventLog, TableHoldStore, TableParkedEvents
 from shared.store.devices import DeviceStore, EventLog, FleetCount, HoldStore, ParkedEvents
+from shared.store.ports import UseCounter
 from shared.store.uses import TableUseCounter
 from shared.wiring.named import checked, revealed
 from shared.wiring.revoking import Revoking
@@ -19,6 +21,13 @@ from shared.wiring.stores import EVENT_QUEUE
 
 _MOST_PURGED = 5_000
 """Events in one run of the timer."""
+
+
+class BrakeCounter(UseCounter, Protocol):
+    """What the brake counts with, and what is purged of it."""
+
+    def forget_before(self, name: str) -> None:
+        """Forget what was counted under names that sort before `name`."""
 
 
 class Events(Revoking):
@@ -51,7 +60,7 @@ class Events(Revoking):
         return TableHoldStore(self.storage.table("holds"))
 
     @cached_property
-    def brake_counter(self) -> TableUseCounter:
+    def brake_counter(self) -> BrakeCounter:
         return TableUseCounter(self.storage.table("brake"))
 
     @cached_property

@@ -15,7 +15,7 @@ from shared.revocation.service import Records
 from shared.store.connection import StorageConnection
 from shared.store.pending import PendingRequests
 from shared.store.pending_table import TablePendingRequests
-from shared.store.ports import PublicationStore, Queue, SupersessionStore, UseCounter
+from shared.store.ports import KeptQueue, PublicationStore, Queue, SupersessionStore, UseCounter
 from shared.store.tables import TableStore
 from shared.store.trace_table import TableTraceStore
 from shared.store.traces import TraceStore
@@ -86,6 +86,12 @@ class Stores:
         from shared.store.queues import StorageQueue
 
         return StorageQueue(self.storage.queue(name))
+
+    def kept_queue(self, name: str) -> KeptQueue:
+        """The storage queue `name`, to look into."""
+        from shared.store.queues import StorageKeptQueue
+
+        return StorageKeptQueue(self.storage.raw_queue(name))
 
 
 def _storage_connection(environment: Mapping[str, str], table_prefix: str) -> StorageConnection:

@@ -11,7 +11,7 @@ from shared import config
 from shared.config import Settings
 from shared.record.recorder import Recorder
 from shared.wiring.enrolling import Enrolling
-from shared.wiring.events import Events
+from shared.wiring.monday import Monday
 
 _MOST_PURGED = 20_000
 """Rows in one run of the timer: seconds, where the platform allows minutes."""
@@ -22,7 +22,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application(Enrolling, Events):
+class Application(Enrolling, Monday):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(

@@ -39,6 +39,8 @@ class Site:
             "SCEPTER_PROFILES_FILE": str(folder / "profiles.toml"),
             "SCEPTER_CA_FOLDER": str(folder / "ca"),
             "SCEPTER_STATIC_CHALLENGES__SHARED": "the-shared-secret-of-the-tests",
+            "SCEPTER_EVENT_SECRETS__GENERIC": "the-event-secret-of-the-tests",
+            "SCEPTER_EVENT_SECRETS__NARROW": "another-event-secret-of-the-tests",
         }
         write_settings(site.settings, here)
         shutil.copyfile(POLICY, folder / "profiles.toml")

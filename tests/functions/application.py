@@ -22,24 +22,50 @@ from shared.ca.registration import RegistrationAuthority
 from shared.policy.profiles import Profiles
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
+from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_devices import (
+    MemoryDeviceStore,
+    MemoryEventLog,
+    MemoryHoldStore,
+    MemoryParkedEvents,
+)
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
 from shared.store.pending import PendingRequests
-from shared.store.ports import CertificateRecord, PublicationStore, Queue, SupersessionStore, UseCounter
+from shared.store.ports import (
+    CertificateRecord,
+    KeptQueue,
+    PublicationStore,
+    Queue,
+    SupersessionStore,
+    UseCounter,
+)
 from shared.store.traces import TraceStore
 from shared.wiring import Application
+from shared.wiring.events import BrakeCounter
 from tests.ca.stores import order, template
 from tests.functions.memory import EMBEDDED
 from tests.scep.authority import CALLER_SECRET, NOW, POLICY, STATIC_SECRET, URL, World
 
 MANAGEMENT_KEY = "management-key-of-the-tests"
+EVENT_SECRET = "event-secret-of-the-tests"
+SOURCES = """
+[[event_sources]]
+name = "generic"
+[[event_sources]]
+name = "jamf"
+reader = "jamf"
+events = ["retired"]
+"""
 LOCAL = {
     "SCEPTER_PUBLIC_URL": URL,
     "SCEPTER_CHALLENGE_KEYS": Fernet.generate_key().decode(),
     "SCEPTER_CALLER_SECRETS__TESTS": CALLER_SECRET,
     "SCEPTER_STATIC_CHALLENGES__SHARED": STATIC_SECRET,
     "SCEPTER_MANAGEMENT_KEY": MANAGEMENT_KEY,
+    "SCEPTER_EVENT_SECRETS__GENERIC": EVENT_SECRET,
+    "SCEPTER_EVENT_SECRETS__JAMF": EVENT_SECRET,
 }
 AZURE = {name: value for name, value in LOCAL.items() if name != "SCEPTER_MANAGEMENT_KEY"} | {
     "WEBSITE_INSTANCE_ID": "0123",
@@ -58,7 +84,7 @@ class MemoryApplication(Application):
         chosen = {name: value for name, value in {**environment, **changes}.items() if value}
         super().__init__(config.load(chosen), chosen, clock=lambda: self.now)
         self.now: datetime = NOW
-        self.policy = POLICY
+        self.policy = POLICY + SOURCES
         self.world = World()
         self.store = MemoryStore()
         self.blobs = MemoryPublicationStore()
@@ -92,7 +118,30 @@ class MemoryApplication(Application):
     def publications(self) -> PublicationStore:
         return self.blobs
 
+    @cached_property
+    def devices(self) -> DeviceStore:
+        return MemoryDeviceStore()
+
+    @cached_property
+    def event_log(self) -> EventLog:
+        return MemoryEventLog()
+
+    @cached_property
+    def parked_events(self) -> ParkedEvents:
+        return MemoryParkedEvents()
+
+    @cached_property
+    def hold_store(self) -> HoldStore:
+        return MemoryHoldStore()
+
+    @cached_property
+    def brake_counter(self) -> BrakeCounter:
+        return MemoryUseCounter()
+
     def queue(self, name: str) -> Queue:
+        return self.queues[name]
+
+    def kept_queue(self, name: str) -> KeptQueue:
         return self.queues[name]
 
     @cached_property

@@ -151,7 +151,7 @@ def test_a_body_that_decides_nothing_is_refused(app: MemoryApplication, content:
     submit(app)
     response = decide(listed()[0]["id"], content)
     assert response.status_code == 400
-    assert "not a decision" in text(response)
+    assert "Its fields: decision, note" in text(response)
     assert listed()[0]["state"] == "pending"
 
 

@@ -1,0 +1,53 @@
+"""Health, wired: what is looked at, and the poison queues behind the queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cached_property, partial
+
+from shared.record import health
+from shared.record.health import Finding
+from shared.record.poison import Poison
+from shared.wiring.events import Events
+from shared.wiring.stores import QUEUES
+
+
+class Monday(Events):
+    """What an administrator looks at on Monday morning."""
+
+    @cached_property
+    def poison(self) -> dict[str, Poison]:
+        """By the name of the queue."""
+        return {name: Poison(self.queue(name), self.kept_queue(f"{name}-poison")) for name in QUEUES}
+
+    def health(self) -> list[Finding]:
+        """Every finding, good ones too."""
+        return health.examine(
+            {
+                "queues": partial(health.poison, self.poison),
+                "brake": partial(health.parked, self.parked_events),
+                "CRL": self._crl,
+                "CA": self._certificates,
+            }
+        )
+
+    def _crl(self) -> Iterator[Finding]:
+        current = self.crl_publisher.current()
+        begin, end = (current.this_update, current.next_update) if current else (None, None)
+        yield from health.crl(begin, end, self.clock())
+
+    def _certificates(self) -> Iterator[Finding]:
+        now = self.clock()
+        longest = max((profile.life for profile in self.profiles.profiles.values()), default=timedelta(0))
+        yield health.ends(
+            "issuing CA",
+            self.issuer.certificate.not_after,
+            now,
+            soon=longest,
+            remedy="prepare its successor: manage.py ca prepare-successor",
+        )
+        newest = max(identity.certificate.not_after for identity in self.ra.identities(now))
+        yield health.ends(
+            "SCEP RA", newest, now, remedy="manage.py ca renew-ra; then look why the timer renew_ra does not"
+        )
