@@ -32,9 +32,10 @@ class Holds:
         for hold in self.store.all():
             if hold.source != source or hold.held_at < since or not _is_of_an_event(hold):
                 continue
-            if self._lift(hold):
-                yield hold
+            lifted = self._lift(hold)
             self.store.forget(hold)
+            if lifted:
+                yield hold
 
     def _finalise(self, hold: Hold) -> bool:
         revoked = False
