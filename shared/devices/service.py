@@ -18,6 +18,7 @@ from shared.devices.event import DeviceEvent
 from shared.devices.names import NameFinder, Names
 from shared.devices.outcome import Outcome
 from shared.devices.plan import Effect, plan, sweep_again_at
+from shared.devices.waiting import deny_waiting
 from shared.errors import Conflict, MalformedMessage
 from shared.policy.events import EventType
 from shared.policy.profiles import Profiles
@@ -33,6 +34,7 @@ from shared.store.devices import (
     ParkedEvents,
     Standing,
 )
+from shared.store.pending import PendingRequests
 from shared.store.ports import CertificateStore, Claim, Inventory, Queue
 
 log = logging.getLogger("scepter.devices")
@@ -60,7 +62,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeviceEvents:
-    """`again` is the queue that deliveries come from; `clock` gives the time now."""
+    """`again` is the queue that deliveries come from; `clock` gives the time now; `waiting` are enrolments that wait
+    for approval, None where no profile asks for one."""
 
     records: Records
     devices: DeviceStore
@@ -72,6 +75,7 @@ class DeviceEvents:
     profiles: Profiles
     again: Queue
     clock: Callable[[], datetime]
+    waiting: PendingRequests | None = None
 
     def handle(self, delivery: Delivery) -> Outcome:
         """Do what the event says. Raises MalformedMessage (its id was another event's), StoreUnavailable, Conflict."""
@@ -113,6 +117,8 @@ class DeviceEvents:
         if not stale and (holding or event.type is EventType.ENABLED):
             stale = not self._advance(event, names)
             reached = [effect for effect in reached if not stale or not is_reversible(effect)]
+        if self.waiting is not None:
+            deny_waiting(self.waiting, event, names.owners, self.profiles.profiles, now)
         done = [self.acts.carry_out(effect, event) for effect in reached]
         self._yield_to_newer(event, names, reached)
         note = "older than a hold or lift that is known" if stale else ""

@@ -75,6 +75,7 @@ class Events(Revoking):
 
     @cached_property
     def device_events(self) -> DeviceEvents:
+        approval = any(profile.approval for profile in self.profiles.profiles.values())
         return DeviceEvents(
             records=self.records,
             devices=self.devices,
@@ -86,6 +87,7 @@ class Events(Revoking):
             profiles=self.profiles,
             again=self.queue(EVENT_QUEUE),
             clock=self.clock,
+            waiting=self.pending_requests if approval else None,
         )
 
     @cached_property
