@@ -21,6 +21,9 @@ param defaultProfile string
 @description('Names of the callers of POST /challenges, separated by commas. The secret of each is caller-<name> in the vault.')
 param callers string
 
+@description('Names of the sources of device events, separated by commas. The secrets of each are events-<name> in the vault.')
+param eventSources string
+
 @description('Application (client) id that tokens for the management API are issued to. Empty: nobody may manage.')
 param managementClientId string
 
@@ -118,6 +121,7 @@ module functionApp './app/function_app.bicep' = {
     publicUrl: publicUrl
     defaultProfile: defaultProfile
     callers: empty(callers) ? [] : split(callers, ',')
+    eventSources: empty(eventSources) ? [] : split(eventSources, ',')
     managementClientId: managementClientId
     maximumInstanceCount: maximumInstanceCount
     callsPerInstance: callsPerInstance

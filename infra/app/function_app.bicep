@@ -10,6 +10,7 @@ param applicationInsightsName string
 param publicUrl string
 param defaultProfile string
 param callers array
+param eventSources array
 param managementClientId string
 param maximumInstanceCount int
 param callsPerInstance int
@@ -36,6 +37,11 @@ var callerSettings = toObject(
   callers,
   caller => 'SCEPTER_CALLER_SECRETS__${toUpper(replace(caller, '-', '_'))}',
   caller => '@Microsoft.KeyVault(SecretUri=${secrets}/caller-${caller}/)'
+)
+var eventSettings = toObject(
+  eventSources,
+  source => 'SCEPTER_EVENT_SECRETS__${toUpper(replace(source, '-', '_'))}',
+  source => '@Microsoft.KeyVault(SecretUri=${secrets}/events-${source}/)'
 )
 var entra = {
   azureActiveDirectory: {
@@ -108,7 +114,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(settings, callerSettings)
+  properties: union(settings, callerSettings, eventSettings)
 }
 
 // Always on, even with no provider: it is what keeps strangers from sending x-ms-client-principal headers, which the
