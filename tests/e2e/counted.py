@@ -17,7 +17,7 @@ from shared.keys.ports import SigningKey
 from shared.store.connection import StorageConnection
 from shared.store.transport import StorageTransport
 from shared.wiring import Application
-from shared.wiring.stores import CRL_QUEUE
+from shared.wiring.stores import QUEUES
 
 # After the account's name: the table with the row's keys, the queue, or the container and the blob.
 _RESOURCE = re.compile(r"https?://[^/]+/[^/]+/(?P<name>[$A-Za-z0-9-]+)")
@@ -83,7 +83,7 @@ class CountedApplication(Application):
             table_prefix=self.settings.table_prefix,
             transport=self.transport,
         )
-        connection.create_missing(queues=(CRL_QUEUE,), public_containers=True)
+        connection.create_missing(queues=QUEUES, public_containers=True)
         return connection
 
     @cached_property

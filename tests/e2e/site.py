@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -78,6 +79,12 @@ class Site:
     def root(self) -> str:
         """The id of the root."""
         return issuer_id(self.ca.certificate("root").spki)
+
+    def let(self, **settings: str) -> None:
+        """Change settings for the hosts to come."""
+        document = json.loads(self.settings.read_text("utf-8"))
+        document["Values"].update(settings)
+        self.settings.write_text(json.dumps(document), "utf-8")
 
     def beside(self) -> Site:
         """The same site on another port: for a second worker, over the same storage and with the same CA."""

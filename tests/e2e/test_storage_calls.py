@@ -13,6 +13,9 @@ import pytest
 from local.azurite import Azurite
 from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
+from shared.devices.event import DeviceEvent
+from shared.devices.service import Delivery
+from shared.policy.events import EventType
 from shared.scep.client import Requester, build_request, read_reply
 from shared.scep.message import MessageType, PKIStatus
 from shared.store.pending import Decision, Verdict
@@ -90,6 +93,37 @@ def enrol(app: CountedApplication, profile: str = "device", **owner: str) -> Cer
     certificate = send(app, csr("CN=dev", challenge=challenge(app, profile, **owner)), self_signed(), profile)
     assert certificate is not None
     return certificate
+
+
+def wipe(app: CountedApplication, device: str, kind: str = "wiped") -> None:
+    occurred_at = app.clock()
+    event = DeviceEvent("generic", secrets.token_hex(8), EventType(kind), occurred_at, (f"device:{device}",))
+    app.device_events.handle(Delivery(event, dict, occurred_at))
+
+
+def test_a_wiped_device_is_eleven_calls_however_many_are_on_record(app: CountedApplication) -> None:
+    """The event on record, its device's names, its certificate, the brake, what waits for approval (because a profile
+    asks for it); revoked, concluded, and queued again for challenges that are still out. A CRL is asked for once."""
+    enrol(app, device="dev1")
+    enrol(app, device="dev2")
+    wipe(app, "dev0")  # asks for the fleet's size, and counts what the brake has
+    wipe(app, "dev2")
+    forget(app)
+    wipe(app, "dev1")
+    assert [request.partition("?")[0] for request in app.requests] == [
+        "POST events",
+        "GET devices",
+        "GET owners",
+        "GET certificates",
+        "POST $batch",
+        "GET requests",
+        "GET certificates",
+        "PUT changes",
+        "PATCH certificates",
+        "PUT events",
+        "POST device-events",
+    ]
+    assert app.signatures == []
 
 
 def test_a_device_is_two_calls_and_one_signature(app: CountedApplication) -> None:
