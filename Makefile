@@ -70,9 +70,9 @@ lock: setup ## compile requirements*.in into the pinned files
 conformance-venv: ## an environment with Microsoft's worker library, where Python 3.13 is found
 	@$(PYTHON) tests/conformance/environment.py $(CONFORMANCE_VENV)
 
-system-packages: ## Debian packages that some tests want: real SCEP clients (needs root)
+system-packages: ## Debian packages that some tests want: real SCEP clients, a RADIUS server (needs root)
 	@apt-get update -qq
-	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl strongswan-pki libstrongswan-extra-plugins certmonger dbus scep
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl strongswan-pki libstrongswan-extra-plugins certmonger dbus scep freeradius eapoltest
 
 clean: ## remove what the doors made, but no CA and no settings
 	@rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
