@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench bench-ocsp lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ format: setup ## let ruff mend what it can
 
 bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
 	@$(BIN)/python -m bench.enrolment
+
+bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
+	@$(BIN)/python -m bench.ocsp
 
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
