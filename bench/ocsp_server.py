@@ -149,7 +149,7 @@ def _openssl(folder: Path, ca: CAFolder, numbers: Sequence[int]) -> Iterator[Ser
 
 def _port_in(log: Path) -> int:
     """From its own words, "ACCEPT 0.0.0.0:41234 PID=..."."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (found := re.search(rb"ACCEPT \S+:(\d+) ", log.read_bytes())) is None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"openssl ocsp does not listen: {log.read_text(errors='replace')}")
