@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench bench-ocsp lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ format: setup ## let ruff mend what it can
 bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
 	@$(BIN)/python -m bench.enrolment
 
+bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
+	@$(BIN)/python -m bench.ocsp
+
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade requirements.in -o requirements.txt
@@ -72,7 +75,7 @@ conformance-venv: ## an environment with Microsoft's worker library, where Pytho
 
 system-packages: ## Debian packages that some tests want: real SCEP clients, a RADIUS server (needs root)
 	@apt-get update -qq
-	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl strongswan-pki libstrongswan-extra-plugins certmonger dbus scep freeradius eapoltest
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl gnutls-bin strongswan-pki libstrongswan-extra-plugins certmonger dbus scep freeradius eapoltest
 
 clean: ## remove what the doors made, but no CA and no settings
 	@rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ from commands.session import DEFAULT_SETTINGS, Json, SettingsFile, console, loca
 from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
+from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
 from shared.keys.software import ALGORITHMS
 from shared.x509.certificate import Certificate
 
@@ -49,11 +50,13 @@ def init(
     root_years: Annotated[int, typer.Option(help="Life of the root.")] = 20,
     issuing_key: Annotated[str, typer.Option(help=f"One of {_KEYS}.")] = "rsa-3072",
     issuing_years: Annotated[int, typer.Option(help="Life of the issuing CA.")] = 5,
+    ocsp: Annotated[bool, typer.Option(help="Say in the issuing CA's certificate where OCSP is.")] = True,
 ) -> None:
-    """Make root, issuing CA and SCEP RA with software keys. What exists is kept; run it again at any time."""
+    """Make root, issuing CA, SCEP RA and OCSP responders with software keys. What exists is kept; run it again at
+    any time."""
     ca, values = _open(folder, settings)
     try:
-        plan = CAPlan(organisation, root_key, root_years, issuing_key, issuing_years)
+        plan = CAPlan(organisation, root_key, root_years, issuing_key, issuing_years, ocsp=ocsp)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     with console().status("Making the CA") as status:
@@ -116,6 +119,8 @@ def _show(ca: CAFolder, *, as_json: bool) -> None:
     if successor is not None:
         rows.append(_row("next issuing", successor))
     rows += [_row("SCEP RA", identity.certificate) for identity in ca.ra_identities()]
+    for role, stem in (("root's OCSP responder", ROOT), ("OCSP responder", ISSUING)):
+        rows += [_row(role, identity.certificate) for identity in ResponderFiles(ca, stem).load()]
     show(rows, ("role", "subject", "id", "serial", "not after"), as_json=as_json, title="CA certificates")
 
 

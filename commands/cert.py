@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from commands.cert_status import status
 from commands.revoke import revoke
 from commands.session import DEFAULT_SETTINGS, DEFAULT_URL, Json, Management, SettingsFile, Url, console, show
 from shared.asn1.pem import is_pem
 
 cli = typer.Typer(no_args_is_help=True)
+cli.command("status")(status)
 
 COLUMNS = ("serial", "subject", "profile", "status", "not after", "vouched by")
 

@@ -1,4 +1,4 @@
-"""Work by clock and by queue: the CRL at half-life or on request, superseded certificates, the next RA identity."""
+"""Work by clock and by queue: CRLs at half-life or on request, superseded certificates, the next RA and responder."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ def purge_requests(timer: func.TimerRequest) -> None:
 def renew_ra(timer: func.TimerRequest) -> None:
     """Every night: make the next RA identity when the newest has passed half its life."""
     application().renew_ra()
+
+
+@blueprint.function_name("renew_responder")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 47 * * * *", run_on_startup=False)
+def renew_responder(timer: func.TimerRequest) -> None:
+    """Every hour: make the next OCSP responder when the newest is a day old; it would live for a week."""
+    app = application()
+    app.responder.renew(app.clock())
 
 
 @blueprint.function_name("purge_traces")

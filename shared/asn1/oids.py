@@ -66,7 +66,10 @@ QUALIFIER_CPS: Final = "1.3.6.1.5.5.7.2.1"
 # OCSP (RFC 6960)
 OCSP_BASIC: Final = "1.3.6.1.5.5.7.48.1.1"
 OCSP_NONCE: Final = "1.3.6.1.5.5.7.48.1.2"
+OCSP_RESPONSE_TYPES: Final = "1.3.6.1.5.5.7.48.1.4"
 OCSP_NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
+OCSP_SERVICE_LOCATOR: Final = "1.3.6.1.5.5.7.48.1.7"
+OCSP_PREFERRED_ALGORITHMS: Final = "1.3.6.1.5.5.7.48.1.8"
 
 # Extended key usages (RFC 5280 4.2.1.12 and the vendors named)
 ANY_EXTENDED_KEY_USAGE: Final = "2.5.29.37.0"

@@ -1,15 +1,17 @@
-"""Making a CA: root, issuing CA and the first RA identity, in one idempotent step."""
+"""Making a CA: root, issuing CA, the first RA identity and OCSP responders, in one idempotent step."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.asn1 import oids
 from shared.ca import hierarchy
 from shared.ca.folder import SUCCESSOR, CAFolder
+from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
+from shared.ca.responder_identity import ROOT_LIFE, make_identity, make_root_identity
 from shared.keys import software
 from shared.keys.ports import public_key_info
 from shared.x509.certificate import Certificate
@@ -21,7 +23,10 @@ ROOT_CRL_LIFE = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class CAPlan:
-    """The two tiers: names (RFC 4514), key algorithms (shared/keys/software.ALGORITHMS) and lives in years."""
+    """The two tiers: names (RFC 4514), key algorithms (shared/keys/software.ALGORITHMS) and lives in years.
+
+    `ocsp`: the issuing CA's certificate says where OCSP is.
+    """
 
     organisation: str = "Scepter"
     root_key: str = "rsa-4096"
@@ -29,6 +34,7 @@ class CAPlan:
     issuing_key: str = "rsa-3072"
     issuing_years: int = 5
     backdate: timedelta = timedelta(hours=24)
+    ocsp: bool = True
 
     def __post_init__(self) -> None:
         for algorithm in (self.root_key, self.issuing_key):
@@ -51,7 +57,11 @@ def create(
     now: datetime,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Make what `folder` lacks of the two tiers and the RA; what is there stays. `progress` hears of each step."""
+    """Make what `folder` lacks of the two tiers, the RA and the OCSP responders; what is there stays.
+
+    The root's responder is made again after half its year, while the root's key is here. `progress` hears of each
+    step.
+    """
     now = now.replace(microsecond=0)
     if not (folder.path / "root.pem").exists():
         progress(f"root key ({plan.root_key})")
@@ -63,12 +73,28 @@ def create(
     if folder.root_crl() is None:
         root, key = folder.certificate("root"), folder.key("root")
         folder.keep_root_crl(hierarchy.root_crl(root, key, now=now, life=ROOT_CRL_LIFE))
+    roots = ResponderFiles(folder, ROOT)
+    if folder.holds_key("root") and _lasts(roots) < now + ROOT_LIFE / 2:
+        progress("root's OCSP responder key (p-256)")
+        root, key = folder.certificate("root"), folder.key("root")
+        roots.add(make_root_identity(root, key, now=now, backdate=plan.backdate), now)
     if not (folder.path / "issuing.pem").exists():
         progress(f"issuing key ({plan.issuing_key})")
         _create_issuing(folder, plan, base_url, now)
     if not folder.ra_identities():
         progress("RA key (rsa-2048)")
         folder.add_ra_identity(folder.issuer(base_url), now=now, backdate=plan.backdate)
+    responders = ResponderFiles(folder, ISSUING)
+    if _lasts(responders) <= now:
+        progress("OCSP responder key (p-256)")
+        issuer = folder.issuer(base_url)
+        responders.add(make_identity(issuer, now=now, backdate=plan.backdate), now)
+
+
+def _lasts(responders: ResponderFiles) -> datetime:
+    """When the last responder ends; long ago if there is none."""
+    ends = [identity.certificate.not_after for identity in responders.load()]
+    return max(ends, default=datetime.min.replace(tzinfo=UTC))
 
 
 def _create_issuing(folder: CAFolder, plan: CAPlan, base_url: str, now: datetime) -> None:
@@ -102,6 +128,7 @@ def _keep_subordinate(
         not_before=now - plan.backdate,
         life=plan.issuing_years * _YEAR,
         base_url=base_url,
+        ocsp=plan.ocsp,
     )
     folder.keep(file, certificate, key)
     return certificate

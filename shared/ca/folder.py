@@ -1,7 +1,7 @@
 """A CA kept in a folder of one machine: certificates as PEM, software keys beside them with mode 0600.
 
-Files: root.pem, issuing.pem, next-issuing.pem once a successor is prepared, and an RA identity per number (ra-1.pem,
-ra-2.pem, ...), each with its `.key`.
+Files: root.pem, issuing.pem, next-issuing.pem once a successor is prepared, an RA identity per number (ra-1.pem,
+ra-2.pem, ...) and OCSP responders (responder_files.py), each with its `.key`.
 """
 
 from __future__ import annotations
@@ -57,14 +57,31 @@ class CAFolder:
         software.write_key(self.path / f"{name}.key", key, self._password)
         _write_whole(self.path / f"{name}.pem", to_pem(certificate))
 
-    def issuer(self, base_url: str) -> Issuer:
-        """The issuing CA with its chain. Raises KeyUnavailable, IssuanceFault."""
-        return Issuer(self.certificate("issuing"), (self.certificate("root"),), self.key("issuing"), base_url)
+    def holds_key(self, name: str) -> bool:
+        """Whether `name`.key is here; a root's may have been taken away."""
+        return (self.path / f"{name}.key").exists()
+
+    def remove(self, name: str) -> None:
+        """Delete a certificate and its key; the certificate first, so a certificate here always has its key."""
+        (self.path / f"{name}.pem").unlink(missing_ok=True)
+        (self.path / f"{name}.key").unlink(missing_ok=True)
+
+    def issuer(self, base_url: str, *, ocsp: bool = True) -> Issuer:
+        """The issuing CA with its chain; `ocsp`: certificates say where OCSP is. Raises KeyUnavailable,
+        IssuanceFault."""
+        chain = (self.certificate("root"),)
+        return Issuer(self.certificate("issuing"), chain, self.key("issuing"), base_url, ocsp)
 
     def successor(self) -> Certificate | None:
         """The certificate of the CA that will issue next, None as long as none is prepared."""
         path = self.path / f"{SUCCESSOR}.pem"
         return read_certificate(path) if path.exists() else None
+
+    def ca_certificates(self) -> list[Certificate]:
+        """Every CA certificate that the root has signed, its own among them."""
+        successor = self.successor()
+        known = [self.certificate("root"), self.certificate("issuing")]
+        return [*known, successor] if successor else known
 
     def root_crl(self) -> bytes | None:
         """The CRL (DER) that the root signed when it was made, or None."""

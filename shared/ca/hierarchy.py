@@ -1,4 +1,4 @@
-"""The two tiers and the RA certificate, composed and linted like everything else (RFC 5280 4.2.1; RFC 8894 2.1.2).
+"""The two tiers, RA and OCSP responder certificates, composed and linted like everything else (RFC 5280 4.2.1).
 
 Pure: keys and times come in, certificates come out. Where they are kept is folder.py's business.
 """
@@ -6,8 +6,10 @@ Pure: keys and times come in, certificates come out. Where they are kept is fold
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.asn1 import oids, writer
 from shared.ca.issuer import Locations, issuer_id
 from shared.ca.lint import Linter, Signable
 from shared.ca.signing import linting_key
@@ -21,6 +23,7 @@ from shared.x509.extensions import (
     authority_key_identifier,
     basic_constraints,
     crl_distribution_points,
+    extended_key_usage,
     key_usage,
     subject_key_identifier,
 )
@@ -29,6 +32,7 @@ from shared.x509.serial import make_serial
 
 _CA_USAGE = ("digitalSignature", "keyCertSign", "cRLSign")
 _RA_USAGE = ("digitalSignature", "keyEncipherment")
+_ROOT_RESPONDER_LIFE = timedelta(days=368)  # a year, and three days for clocks that are behind
 
 
 def self_signed_root(key: SigningKey, subject: Name, *, not_before: datetime, life: timedelta) -> Certificate:
@@ -46,14 +50,18 @@ def subordinate(
     not_before: datetime,
     life: timedelta,
     base_url: str,
+    ocsp: bool = True,
 ) -> Certificate:
-    """An issuing CA's certificate under `root`, path length 0. Its AIA and CDP name the root's publications."""
+    """An issuing CA's certificate under `root`, path length 0. Its AIA and CDP name what the root has published.
+
+    `ocsp`: the AIA also says where OCSP is.
+    """
     end = min(not_before + life, root.not_after)
     places = Locations(base_url, issuer_id(root.spki))
     extensions = (
         authority_key_identifier(root.subject_key_identifier or b""),
         crl_distribution_points((places.crl,)),
-        authority_information_access((), (places.ca_certificate,)),
+        authority_information_access((places.ocsp,) if ocsp else (), (places.ca_certificate,)),
     )
     template = _ca_template(subject, spki, not_before, end, path_length=0, more=extensions)
     return _issue(template, root.subject, root_key, issuer=root)
@@ -63,6 +71,30 @@ def ra_template(spki: bytes, subject: Name, *, not_before: datetime, life: timed
     """The SCEP RA's certificate: signs replies and receives envelopes. Without EKU, which real clients check."""
     extensions = (basic_constraints(False), key_usage(_RA_USAGE), subject_key_identifier(spki))
     return CertificateTemplate(subject, spki, not_before, not_before + life, extensions)
+
+
+def responder_template(
+    spki: bytes, subject: Name, *, not_before: datetime, not_after: datetime
+) -> CertificateTemplate:
+    """An OCSP responder's certificate (RFC 6960 4.2.2.2): for that alone, and not to be checked itself."""
+    extensions = (
+        basic_constraints(False),
+        key_usage(("digitalSignature",)),
+        extended_key_usage((oids.EKU_OCSP_SIGNING,)),
+        Extension(oids.OCSP_NO_CHECK, False, writer.null()),
+        subject_key_identifier(spki),
+    )
+    return CertificateTemplate(subject, spki, not_before, not_after, extensions)
+
+
+def root_responder(root: Certificate, root_key: SigningKey, template: CertificateTemplate) -> Certificate:
+    """The certificate of whoever answers for the CAs under `root`; it lives long, as the root key is seldom at hand.
+
+    Raises IssuanceFault for a template that is not a responder's.
+    """
+    identifier = authority_key_identifier(root.subject_key_identifier or b"")
+    whole = replace(template, extensions=(*template.extensions, identifier))
+    return _issue(whole, root.subject, root_key, issuer=root, kind=Signable.RESPONDER)
 
 
 def root_crl(root: Certificate, key: SigningKey, *, now: datetime, life: timedelta) -> bytes:
@@ -93,10 +125,15 @@ def _ca_template(
 
 
 def _issue(
-    template: CertificateTemplate, issuer_name: Name, key: SigningKey, *, issuer: Certificate | None
+    template: CertificateTemplate,
+    issuer_name: Name,
+    key: SigningKey,
+    *,
+    issuer: Certificate | None,
+    kind: Signable = Signable.CA_CERTIFICATE,
 ) -> Certificate:
     algorithm = signature_algorithm(key)
-    linter = Linter(frozenset({Signable.CA_CERTIFICATE}), algorithm, issuer)
+    linter = Linter(frozenset({kind}), algorithm, issuer, responder_life=_ROOT_RESPONDER_LIFE)
     serial = int(make_serial(template.not_after, secrets.token_bytes), 16)
     tbs = compose_tbs(template, serial=serial, issuer=issuer_name, signature_algorithm=algorithm)
     return Certificate.from_der(assemble(tbs, algorithm, sign(linting_key(key, linter), tbs)))

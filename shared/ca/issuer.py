@@ -26,6 +26,7 @@ from shared.x509.extensions import (
 )
 
 _ISSUING = frozenset({Signable.CERTIFICATE, Signable.CRL, Signable.REQUEST, Signable.ANNOUNCEMENT})
+_DELEGATING = frozenset({Signable.RESPONDER})
 
 
 def issuer_id(spki: bytes) -> str:
@@ -48,19 +49,29 @@ class Locations:
     def ca_certificate(self) -> str:
         return f"{self.base_url}/ca/{self.issuer}.cer"
 
+    @property
+    def ocsp(self) -> str:
+        """One address for all issuers: a request names the one it means."""
+        return f"{self.base_url}/ocsp"
+
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """`chain` is the CA's own chain, parent first, root last. Raises IssuanceFault if the parts do not fit."""
+    """`chain` is the CA's own chain, parent first, root last; `ocsp`: certificates say where OCSP is.
+
+    Raises IssuanceFault if the parts do not fit.
+    """
 
     certificate: Certificate
     chain: tuple[Certificate, ...]
     raw_key: InitVar[SigningKey]  # not kept: only the linting key around it signs
     base_url: str
+    ocsp: bool = True
     key: SigningKey = field(init=False, repr=False)
     algorithm: bytes = field(init=False, repr=False)
     id: str = field(init=False)
     _tail: tuple[Extension, ...] = field(init=False, repr=False)
+    _delegating_key: SigningKey = field(init=False, repr=False)
 
     def __post_init__(self, raw_key: SigningKey) -> None:
         if raw_key.public_key() != self.certificate.public_key:
@@ -70,8 +81,10 @@ class Issuer:
         self._check_chain()
         algorithm = signature_algorithm(raw_key)
         linter = Linter(_ISSUING, algorithm, self.certificate)
+        delegating = Linter(_DELEGATING, algorithm, self.certificate)
         object.__setattr__(self, "algorithm", algorithm)
         object.__setattr__(self, "key", linting_key(raw_key, linter))
+        object.__setattr__(self, "_delegating_key", linting_key(raw_key, delegating))
         object.__setattr__(self, "id", issuer_id(self.certificate.spki))
         object.__setattr__(self, "_tail", self._issuer_extensions())
 
@@ -84,6 +97,14 @@ class Issuer:
 
         Raises IssuanceFault when this CA ends before the certificate would begin.
         """
+        return self._compose(template, serial, self._tail)
+
+    def delegate(self, template: CertificateTemplate, serial: str) -> Certificate:
+        """The certificate of an OCSP responder of this CA; nowhere else can one be signed. It points nowhere:
+        nobody asks for its own status. Raises IssuanceFault, KeyUnavailable."""
+        return self._sign(self._compose(template, serial, self._tail[:1]), self._delegating_key)
+
+    def _compose(self, template: CertificateTemplate, serial: str, tail: tuple[Extension, ...]) -> bytes:
         if template.not_before >= self.certificate.not_after:
             raise IssuanceFault("the CA certificate has ended; its successor has to issue")
         bounded = CertificateTemplate(
@@ -91,7 +112,7 @@ class Issuer:
             spki=template.spki,
             not_before=template.not_before,
             not_after=self.bound(template.not_after),
-            extensions=(*template.extensions, *self._tail),
+            extensions=(*template.extensions, *tail),
         )
         return compose_tbs(
             bounded,
@@ -106,7 +127,10 @@ class Issuer:
 
     def sign(self, tbs: bytes) -> Certificate:
         """The certificate over exactly `tbs`; parsed back and compared. Raises IssuanceFault, KeyUnavailable."""
-        certificate = Certificate.from_slice(assemble(tbs, self.algorithm, sign(self.key, tbs)))
+        return self._sign(tbs, self.key)
+
+    def _sign(self, tbs: bytes, key: SigningKey) -> Certificate:
+        certificate = Certificate.from_slice(assemble(tbs, self.algorithm, sign(key, tbs)))
         if certificate.tbs != tbs:
             raise IssuanceFault("the signed certificate does not read back as it was composed")
         return certificate
@@ -122,8 +146,9 @@ class Issuer:
                 raise IssuanceFault(f"the chain breaks at {child.subject.text()}: its issuer is another")
 
     def _issuer_extensions(self) -> tuple[Extension, ...]:
+        places = self.locations
         return (
             authority_key_identifier(self.certificate.subject_key_identifier or b""),
-            crl_distribution_points((self.locations.crl,)),
-            authority_information_access((), (self.locations.ca_certificate,)),
+            crl_distribution_points((places.crl,)),
+            authority_information_access((places.ocsp,) if self.ocsp else (), (places.ca_certificate,)),
         )

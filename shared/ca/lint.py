@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from shared.asn1 import oids, tags, values, writer
 from shared.asn1.reader import Fields, read_der
@@ -35,6 +36,7 @@ class Signable(StrEnum):
 
     CERTIFICATE = "end-entity certificate"
     CA_CERTIFICATE = "CA certificate"
+    RESPONDER = "OCSP responder certificate"
     CRL = "CRL"
     REQUEST = "PKCS #10 request"
     ANNOUNCEMENT = "GetNextCACert announcement"
@@ -55,7 +57,7 @@ def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
         if contents[:1] == _VERSION_3[:1]:  # of all that a CA signs, only a certificate begins so
             _require(contents.startswith(_VERSION_3), "version is not 3")
             certificate = parse_tbs(data)
-            return Signable.CA_CERTIFICATE if certificate.is_ca else Signable.CERTIFICATE, certificate
+            return _kind(certificate), certificate
         fields = Fields(whole)
         version = values.integer(fields.take(tags.INTEGER))
     except RequestError as error:
@@ -65,13 +67,25 @@ def _read(data: bytes) -> tuple[Signable, TBSCertificate | Fields]:
     return Signable.CRL if version else Signable.REQUEST, fields
 
 
+def _kind(certificate: TBSCertificate) -> Signable:
+    """Whoever may sign OCSP answers is a responder, whatever else the certificate says."""
+    if oids.EKU_OCSP_SIGNING in (certificate.extended_key_usage or ()):
+        return Signable.RESPONDER
+    return Signable.CA_CERTIFICATE if certificate.is_ca else Signable.CERTIFICATE
+
+
 @dataclass(frozen=True, slots=True)
 class Linter:
-    """The rules for one CA certificate. `issuer` is None for a root that signs itself."""
+    """The rules for one CA certificate. `issuer` is None for a root that signs itself.
+
+    `responder_life` is how long an OCSP responder may live, whom nobody checks for revocation: a week, and three
+    days for clocks that are behind.
+    """
 
     allowed: frozenset[Signable]
     algorithm: bytes
     issuer: Certificate | None = None
+    responder_life: timedelta = timedelta(days=10)
 
     def lint(self, data: bytes) -> Signable:
         """Raises IssuanceFault unless `data` is of an allowed kind and keeps its rules."""
@@ -80,7 +94,7 @@ class Linter:
             raise IssuanceFault(f"this key does not sign a {kind.value}")
         try:
             if isinstance(contents, TBSCertificate):
-                self._certificate(contents, ca=kind is Signable.CA_CERTIFICATE)
+                self._certificate(contents, kind)
             elif kind is Signable.CRL:
                 self._crl(contents)
             elif kind is Signable.ANNOUNCEMENT:
@@ -138,13 +152,20 @@ class Linter:
     def _subject(self) -> bytes:
         return self.issuer.subject.encoded if self.issuer else b""
 
-    def _certificate(self, certificate: TBSCertificate, *, ca: bool) -> None:
+    def _certificate(self, certificate: TBSCertificate, kind: Signable) -> None:
         _require(0 < certificate.serial < 1 << 159, "serial number is not positive or longer than 20 octets")
         _require(certificate.signature_algorithm == self.algorithm, "signature algorithm is not the key's")
         _require(certificate.not_before < certificate.not_after, "validity is empty")
         self._against_issuer(certificate)
         _key(certificate)
-        _extensions(certificate, ca=ca)
+        _extensions(certificate, ca=kind is Signable.CA_CERTIFICATE)
+        if kind is Signable.RESPONDER:
+            _responder(certificate)
+            life = certificate.not_after - certificate.not_before
+            _require(life <= self.responder_life, "an OCSP responder that would live too long")
+        else:
+            unchecked = oids.OCSP_NO_CHECK in certificate.extensions
+            _require(not unchecked, "only an OCSP responder goes unchecked")
 
     def _against_issuer(self, certificate: TBSCertificate) -> None:
         issuer = self.issuer or certificate  # a root is its own issuer
@@ -192,6 +213,24 @@ def _extensions(certificate: TBSCertificate, *, ca: bool) -> None:
         )
     if not ca:
         _purposes(extensions)
+
+
+def _responder(certificate: TBSCertificate) -> None:
+    """RFC 6960 4.2.2.2: a responder that this CA has delegated, and that serves nothing else."""
+    extensions = certificate.extensions
+    _require(
+        certificate.extended_key_usage == (oids.EKU_OCSP_SIGNING,), "an OCSP responder has another purpose"
+    )
+    _require(
+        certificate.key_usage == frozenset({"digitalSignature"}), "an OCSP responder has another key usage"
+    )
+    _require(
+        extensions.get(oids.OCSP_NO_CHECK) == (False, writer.null()), "an OCSP responder without ocsp-nocheck"
+    )
+    _require(oids.SUBJECT_ALTERNATIVE_NAME not in extensions, "an OCSP responder with alternative names")
+    key = certificate.public_key
+    on_p256 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
+    _require(on_p256, "an OCSP responder whose key is not on P-256")
 
 
 def _known_critical(extensions: Mapping[str, tuple[bool, bytes]], known: Collection[str]) -> None:

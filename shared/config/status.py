@@ -1,4 +1,4 @@
-"""Settings of what relying parties are told: the CRL."""
+"""Settings of what relying parties are told: the CRL, OCSP."""
 
 from __future__ import annotations
 
@@ -15,6 +15,31 @@ class StatusSettings(Group):
     crl_hours: float = Field(
         default=72, ge=1, le=24 * 90, description="Life of a CRL; renewed at half of it."
     )
+
+    ocsp_in_certificates: bool = Field(
+        default=True, description="Whether new certificates say where OCSP is."
+    )
+    ocsp_hours: float = Field(default=1, ge=0.1, le=24 * 7, description="How long an OCSP answer holds.")
+    ocsp_held_minutes: float = Field(
+        default=5, ge=1, le=60, description="The same for a certificate on hold, or not known."
+    )
+    ocsp_max_age: int = Field(
+        default=60, ge=0, le=3600, description="Seconds that HTTP caches may keep an answer to a GET."
+    )
+    ocsp_good_seconds: float = Field(
+        default=1, ge=0, le=1, description="How long a worker remembers that a certificate is good."
+    )
+    max_ocsp: int = Field(
+        default=32, ge=1, le=256, description="OCSP requests that one worker carries at the same time."
+    )
+
+    @property
+    def ocsp_life(self) -> timedelta:
+        return timedelta(hours=self.ocsp_hours)
+
+    @property
+    def ocsp_held_life(self) -> timedelta:
+        return min(timedelta(minutes=self.ocsp_held_minutes), self.ocsp_life)
 
     @property
     def crl_life(self) -> timedelta:

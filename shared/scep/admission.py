@@ -16,17 +16,22 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 5, 15  # seconds
 
 
 class Admission:
-    """`places` enrolments at a time. `random()` is in [0, 1): it spreads those who come again. Thread-safe."""
+    """`places` enrolments at a time, or what else `kind` is; `random()` in [0, 1) spreads those who come again.
 
-    def __init__(self, places: int, random: Callable[[], float] = randomness.random) -> None:
-        self.places = places
+    Thread-safe.
+    """
+
+    def __init__(
+        self, places: int, random: Callable[[], float] = randomness.random, kind: str = "enrolments"
+    ) -> None:
+        self.places, self._kind = places, kind
         self._free, self._random = BoundedSemaphore(places), random
 
     def enter(self) -> None:
         """Take a place; whoever does has to `leave`. Never waits. Raises Overloaded when none is free."""
         if not self._free.acquire(blocking=False):
             pause = _SHORTEST_PAUSE + int(self._random() * (_LONGEST_PAUSE - _SHORTEST_PAUSE + 1))
-            raise Overloaded(f"all {self.places} places for enrolments are taken", retry_after=pause)
+            raise Overloaded(f"all {self.places} places for {self._kind} are taken", retry_after=pause)
 
     def leave(self) -> None:
         """Give the place back."""

@@ -34,7 +34,8 @@ class Authority(Stores):
 
     @cached_property
     def issuer(self) -> Issuer:
-        issuer = self.ca_folder.issuer(self.settings.public_url)
+        settings = self.settings
+        issuer = self.ca_folder.issuer(settings.public_url, ocsp=settings.ocsp_in_certificates)
         self._warn_of_short_life(issuer)
         return issuer
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from shared import config
 from shared.config import Settings
 from shared.record.recorder import Recorder
+from shared.wiring.answering import Answering
 from shared.wiring.enrolling import Enrolling
 from shared.wiring.monday import Monday
 
@@ -22,7 +23,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application(Enrolling, Monday):
+class Application(Enrolling, Monday, Answering):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(
@@ -41,7 +42,8 @@ class Application(Enrolling, Monday):
 
     def close(self) -> None:
         """The worker ends: begin nothing new, and write down what waits for that."""
-        self.scep_threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self.scep_threads, self.ocsp_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
         if self.recorder is not None:
             self.recorder.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from shared.asn1 import oids
 from shared.ca.ceremony import ROOT_CRL_LIFE, CAPlan, create
 from shared.ca.folder import CAFolder
+from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
 from shared.errors import KeyUnavailable
 from shared.keys import software
 from shared.keys.ports import SigningKey
+from shared.x509.certificate import verify_signature
 from shared.x509.crl import parse_crl, verify_crl
 from tests.scep.authority import DAY, NOW, URL
 
@@ -85,6 +89,9 @@ def check(folder: CAFolder) -> None:
     (ra,) = folder.ra_identities()
     assert ra.certificate.issuer.encoded == issuer.certificate.subject.encoded
     assert ra.certificate.public_key == ra.key.public_key()
+    for stem, authority in ((ISSUING, issuer.certificate), (ROOT, root)):
+        (responder,) = ResponderFiles(folder, stem).load()
+        verify_signature(responder.certificate, authority.public_key)
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -100,7 +107,13 @@ def test_a_ca_is_made_whole_and_reports_its_steps(tmp_path: Path) -> None:
     make(folder, progress=steps.append)
     assert folder.exists()
     check(folder)
-    assert steps == ["root key (p-384)", "issuing key (p-256)", "RA key (rsa-2048)"]
+    assert steps == [
+        "root key (p-384)",
+        "root's OCSP responder key (p-256)",
+        "issuing key (p-256)",
+        "RA key (rsa-2048)",
+        "OCSP responder key (p-256)",
+    ]
 
 
 @pytest.mark.usefixtures("cheap_keys")
@@ -143,7 +156,9 @@ def test_key_files_are_private_and_the_folder_too(tmp_path: Path) -> None:
     folder = CAFolder(tmp_path / "deep" / "ca", PASSWORD)
     make(folder)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.path.glob("*.key")}
-    assert modes == dict.fromkeys(("root.key", "issuing.key", "ra-1.key"), 0o600)
+    assert set(modes.values()) == {0o600}
+    assert {"root.key", "issuing.key", "ra-1.key"} < set(modes)
+    assert len(modes) == 5
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     assert all(b"ENCRYPTED" in file.read_bytes() for file in folder.path.glob("*.key"))
 
@@ -158,6 +173,36 @@ def test_the_root_key_may_be_taken_away_once_the_ca_is_made(tmp_path: Path) -> N
     (tmp_path / "issuing.pem").unlink()
     with pytest.raises(KeyUnavailable, match=r"root\.key"):
         make(folder)
+
+
+@pytest.mark.usefixtures("cheap_keys")
+def test_a_root_that_has_gone_is_not_missed_when_a_responder_is(tmp_path: Path) -> None:
+    """A folder from before there was OCSP, whose root key is offline: the rest is made."""
+    folder = CAFolder(tmp_path)
+    make(folder)
+    for leftover in [*tmp_path.glob("*ocsp-*"), tmp_path / "root.key"]:
+        leftover.unlink()
+    make(folder)
+    assert ResponderFiles(folder, ROOT).load() == []
+    assert len(ResponderFiles(folder, ISSUING).load()) == 1
+
+
+@pytest.mark.usefixtures("cheap_keys")
+def test_the_roots_responder_is_made_again_after_half_its_year(tmp_path: Path) -> None:
+    folder = CAFolder(tmp_path)
+    for days, count in ((0, 1), (182, 1), (183, 2), (366, 2)):
+        create(folder, PLAN, base_url=URL, now=NOW + days * DAY)
+        assert len(ResponderFiles(folder, ROOT).load()) == count
+    folder.issuer(URL)
+
+
+@pytest.mark.usefixtures("cheap_keys")
+@pytest.mark.parametrize("ocsp", [True, False])
+def test_the_issuing_ca_says_where_ocsp_is_if_it_should(tmp_path: Path, ocsp: bool) -> None:
+    folder = CAFolder(tmp_path)
+    create(folder, replace(PLAN, ocsp=ocsp), base_url=URL, now=NOW)
+    value = folder.certificate("issuing").extensions[oids.AUTHORITY_INFORMATION_ACCESS][1]
+    assert (f"{URL}/ocsp".encode() in value) is ocsp
 
 
 @pytest.mark.usefixtures("cheap_keys")

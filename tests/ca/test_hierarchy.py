@@ -38,7 +38,7 @@ def certificate_by_the_device(tiers: Hierarchy) -> bytes:
     return builder.sign(key(0), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-@pytest.mark.parametrize("name", ["device", "ra", "issuing"])
+@pytest.mark.parametrize("name", ["device", "ra", "issuing", "responder"])
 def test_openssl_builds_the_chain_and_checks_every_crl(tiers: Hierarchy, openssl: OpenSSL, name: str) -> None:
     tiers.write(openssl)
     openssl.run(*VERIFY, "-crl_check_all", "-CRLfile", "crls.pem", f"{name}.pem")
@@ -59,7 +59,13 @@ def test_a_device_certifies_nobody_in_openssls_eyes(tiers: Hierarchy, openssl: O
     assert tiers.issuer.certificate.basic_constraints == (True, 0)
 
 
-@pytest.mark.parametrize("name", ["root", "issuing", "ra", "device"])
+def test_openssl_takes_the_roots_responder_for_one(tiers: Hierarchy, openssl: OpenSSL) -> None:
+    tiers.write(openssl)
+    openssl.run(*VERIFY, "-purpose", "ocsphelper", "-crl_check", "-CRLfile", "crls.pem", "root-responder.pem")
+    openssl.run(*VERIFY, "-purpose", "ocsphelper", "responder.pem")
+
+
+@pytest.mark.parametrize("name", ["root", "issuing", "ra", "device", "responder", "root-responder"])
 def test_pkilint_finds_nothing_in_a_certificate(tiers: Hierarchy, name: str) -> None:
     assert certificate_findings(tiers.certificates()[name].der) == []
 
@@ -82,6 +88,7 @@ def test_the_issuing_ca_points_at_the_roots_publications(tiers: Hierarchy) -> No
     extensions = tiers.issuer.certificate.extensions
     assert f"{URL}/crl/{root}.crl".encode() in extensions[oids.CRL_DISTRIBUTION_POINTS][1]
     assert f"{URL}/ca/{root}.cer".encode() in extensions[oids.AUTHORITY_INFORMATION_ACCESS][1]
+    assert f"{URL}/ocsp".encode() in extensions[oids.AUTHORITY_INFORMATION_ACCESS][1]
 
 
 def test_no_ca_certificate_has_an_extended_key_usage(tiers: Hierarchy) -> None:

@@ -107,6 +107,7 @@ def test_urls_are_below_the_base_url_and_name_the_issuer() -> None:
     places = Locations("http://pki.example.org", "00112233aabbccdd")
     assert places.crl == "http://pki.example.org/crl/00112233aabbccdd.crl"
     assert places.ca_certificate == "http://pki.example.org/ca/00112233aabbccdd.cer"
+    assert places.ocsp == "http://pki.example.org/ocsp"
 
 
 def test_what_is_composed_carries_serial_issuer_and_places() -> None:
@@ -118,6 +119,44 @@ def test_what_is_composed_carries_serial_issuer_and_places() -> None:
     assert issuer.locations.crl.encode() in certificate.extensions[oids.CRL_DISTRIBUTION_POINTS][1]
     aia = certificate.extensions[oids.AUTHORITY_INFORMATION_ACCESS][1]
     assert issuer.locations.ca_certificate.encode() in aia
+    assert issuer.locations.ocsp.encode() in aia
+
+
+def test_where_ocsp_is_may_be_left_out() -> None:
+    root, issuing, key, _ = tiers("p-256")
+    issuer = Issuer(issuing, (root,), key, URL, ocsp=False)
+    certificate = issuer.sign(issuer.compose(template(), SERIAL))
+    aia = certificate.extensions[oids.AUTHORITY_INFORMATION_ACCESS][1]
+    assert issuer.locations.ca_certificate.encode() in aia
+    assert b"/ocsp" not in aia
+
+
+def responder() -> CertificateTemplate:
+    spki, name = public_key_info(keys("responder")), Name.build([("CN", "OCSP")])
+    return hierarchy.responder_template(spki, name, not_before=NOW - DAY, not_after=NOW + 7 * DAY)
+
+
+def test_a_responder_is_delegated_and_points_nowhere() -> None:
+    issuer = World().issuer
+    certificate = issuer.delegate(responder(), SERIAL)
+    assert certificate.extended_key_usage == (oids.EKU_OCSP_SIGNING,)
+    assert certificate.extensions[oids.OCSP_NO_CHECK] == (False, b"\x05\x00")
+    assert certificate.authority_key_identifier == issuer.certificate.subject_key_identifier
+    assert not {oids.CRL_DISTRIBUTION_POINTS, oids.AUTHORITY_INFORMATION_ACCESS} & set(certificate.extensions)
+
+
+def test_nobody_becomes_a_responder_by_enrolling() -> None:
+    issuer = World().issuer
+    with pytest.raises(IssuanceFault, match="does not sign a OCSP responder"):
+        issuer.sign(issuer.compose(responder(), SERIAL))
+
+
+def test_delegating_is_for_responders_alone() -> None:
+    issuer = World().issuer
+    with pytest.raises(IssuanceFault, match="does not sign a end-entity"):
+        issuer.delegate(template(), SERIAL)
+    with pytest.raises(IssuanceFault, match="live too long"):
+        issuer.delegate(replace(responder(), not_after=NOW + 9 * DAY + timedelta(seconds=1)), SERIAL)
 
 
 @pytest.mark.parametrize("ends", [1795 * DAY, 9000 * DAY])

@@ -26,6 +26,7 @@ from shared.x509.general_names import GeneralName
 from tests.ca.announcements import announcement, announcement_rules
 from tests.ca.drafts import CA_NAME, Draft, ca_certificate, good_draft, keys
 from tests.ca.lists import crl, crl_rules, request, request_rules
+from tests.ca.responders import responder_draft, responder_rules
 from tests.scep.authority import DAY, NOW, key
 
 EMPTY = writer.sequence()
@@ -116,7 +117,7 @@ CERTIFICATE_RULES = {
     ),
 }
 RULES = {name: (draft.tbs(), finding) for name, (draft, finding) in CERTIFICATE_RULES.items()}
-RULES |= crl_rules() | request_rules() | announcement_rules()
+RULES |= crl_rules() | request_rules() | announcement_rules() | responder_rules()
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -155,6 +156,7 @@ def test_the_table_violates_every_rule_there_is() -> None:
         (GOOD.for_key(spki(key(0))), Signable.CERTIFICATE),
         (good_draft().but(not_after=ca_certificate().not_after), Signable.CERTIFICATE),
         (with_extension(Extension("1.2.3.4", False, b"\x05\x00")), Signable.CERTIFICATE),
+        (responder_draft(), Signable.RESPONDER),
     ],
 )
 def test_a_certificate_that_keeps_the_rules_passes(draft: Draft, kind: Signable) -> None:
@@ -173,9 +175,9 @@ def test_a_crl_and_a_request_that_keep_the_rules_pass() -> None:
     assert linter().lint(request()) is Signable.REQUEST
 
 
-@pytest.mark.parametrize("ca", [False, True])
-def test_a_kind_that_the_key_does_not_sign_is_refused_by_name(ca: bool) -> None:
-    data = good_draft(ca=ca).tbs()
+@pytest.mark.parametrize("draft", [good_draft(), good_draft(ca=True), responder_draft()])
+def test_a_kind_that_the_key_does_not_sign_is_refused_by_name(draft: Draft) -> None:
+    data = draft.tbs()
     allowed = frozenset(Signable) - {kind_of(data)}
     with pytest.raises(IssuanceFault, match=f"does not sign a {kind_of(data).value}"):
         Linter(allowed, signature_algorithm(keys("ca")), ca_certificate()).lint(data)

@@ -1,4 +1,4 @@
-"""A whole hierarchy of one key algorithm: root, issuing CA, RA, a device, and both CRLs."""
+"""A whole hierarchy of one key algorithm: root, issuing CA, RA, a device, OCSP responders, and both CRLs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import lru_cache
 from shared.asn1.pem import pem
 from shared.ca import hierarchy
 from shared.ca.issuer import Issuer
+from shared.ca.responder_identity import ResponderIdentity, make_identity, make_root_identity
 from shared.keys import software
-from shared.keys.ports import public_key_info
+from shared.keys.ports import SigningKey, public_key_info
 from shared.revocation.publication import CRLPublisher
 from shared.store.memory import MemoryPublicationStore, MemoryStore
 from shared.x509.certificate import Certificate
@@ -26,17 +27,27 @@ ROOT_LIFE, ISSUING_LIFE = 7000 * DAY, 1800 * DAY
 @dataclass(frozen=True)
 class Hierarchy:
     root: Certificate
+    root_key: SigningKey
     root_crl: bytes
     issuer: Issuer
     crl: bytes
     ra: Certificate
     device: Certificate
+    responder: ResponderIdentity
+    root_responder: ResponderIdentity
 
     def certificates(self) -> dict[str, Certificate]:
-        return {"root": self.root, "issuing": self.issuer.certificate, "ra": self.ra, "device": self.device}
+        return {
+            "root": self.root,
+            "issuing": self.issuer.certificate,
+            "ra": self.ra,
+            "device": self.device,
+            "responder": self.responder.certificate,
+            "root-responder": self.root_responder.certificate,
+        }
 
     def write(self, openssl: OpenSSL) -> None:
-        """root.pem, issuing.pem, ra.pem, device.pem and crls.pem for openssl."""
+        """root.pem, issuing.pem and so on, and crls.pem, for openssl."""
         for name, certificate in self.certificates().items():
             (openssl.folder / f"{name}.pem").write_bytes(pem("CERTIFICATE", certificate.der))
         crls = pem("X509 CRL", self.root_crl) + pem("X509 CRL", self.crl)
@@ -64,11 +75,14 @@ def hierarchy_of(algorithm: str) -> Hierarchy:
     )
     return Hierarchy(
         root=root,
+        root_key=root_key,
         root_crl=hierarchy.root_crl(root, root_key, now=NOW, life=365 * DAY),
         issuer=issuer,
         crl=empty_crl(issuer),
         ra=issuer.sign(issuer.compose(template, "25aa" + "07" * 17)),
         device=device_of(issuer),
+        responder=make_identity(issuer, now=NOW, backdate=DAY),
+        root_responder=make_root_identity(root, root_key, now=NOW, backdate=DAY),
     )
 
 

@@ -1,11 +1,13 @@
 """The product's own function_app.py under Microsoft's worker library: what that refuses serves nothing in Azure."""
 
+import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import ocsp
 
 from commands.first_run import prepare, read_values
 from local.azurite import Azurite
@@ -16,6 +18,7 @@ from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.client import build_request, read_reply
 from shared.scep.message import PKIStatus
 from shared.scep.mint import ChallengeMint
+from shared.x509.ocsp import CertID, OCSPRequest
 from tests.conformance.harness import Invocation, Outcome, run_app
 from tests.host.process import ROOT
 from tests.scep.authority import csr, self_signed
@@ -65,6 +68,39 @@ def test_scep_which_has_threads_of_its_own_is_served(
     results = run_app(python_313, ROOT, calls, tmp_path_factory.mktemp("scep"), settings).results
     assert [result["error"] for result in results] == [None, None]
     assert [result["returned"]["status_code"] for result in results] == ["404", "400"]
+
+
+def test_ocsp_is_served_by_post_and_get(
+    python_313: Path, tmp_path: Path, azurite: Azurite, unique_name: str
+) -> None:
+    """A whole answer for what was never issued; a path as the platform hands it over; and what cannot be read."""
+    settings = tmp_path / "local.settings.json"
+    prepare(settings, plan=CAPlan(root_key="p-256", issuing_key="p-256"))
+    values = read_values(settings) | {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "SCEPTER_TABLE_PREFIX": unique_name,
+    }
+    issuing = CAFolder(tmp_path / "ca").certificate("issuing")
+    message = OCSPRequest((CertID.of(issuing, 7),)).encoded
+    url = "https://localhost/ocsp"
+    in_base64 = base64.b64encode(message).decode()
+    calls = [
+        Invocation("ocsp", {"method": "POST", "url": url, "headers": {}, "body": message.hex()}),
+        Invocation("ocsp", {"method": "GET", "url": f"{url}/{in_base64}", "params": {"rest": in_base64}}),
+        Invocation("ocsp", {"method": "GET", "url": f"{url}/x", "params": {"rest": "x"}}),
+    ]
+    outcome = run_app(python_313, ROOT, calls, tmp_path, values)
+    assert [(result["ok"], result["error"]) for result in outcome.results] == [(True, None)] * len(calls)
+    returned = [result["returned"] for result in outcome.results]
+    assert {answer["status_code"] for answer in returned} == {"200"}
+    assert {answer["headers"]["content-type"] for answer in returned} == {"application/ocsp-response"}
+    responses = [ocsp.load_der_ocsp_response(bytes.fromhex(answer["body"])) for answer in returned]
+    assert [response.response_status.name for response in responses] == [
+        "SUCCESSFUL",
+        "SUCCESSFUL",
+        "MALFORMED_REQUEST",
+    ]
+    assert responses[1].certificate_status is ocsp.OCSPCertStatus.UNKNOWN
 
 
 def scep(operation: str, method: str = "GET", body: bytes = b"") -> Invocation:

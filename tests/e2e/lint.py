@@ -9,19 +9,22 @@ import httpx
 from shared.cms.signing import parse_degenerate
 from shared.store.connection import StorageConnection
 from tests.contracts.backend import table_store
-from tests.x509.lint import certificate_findings, crl_findings
+from tests.x509.lint import certificate_findings, crl_findings, ocsp_findings
 
 
 class Served:
-    """The CRLs and CA certificates in the answers that were noted; each once."""
+    """The CRLs, CA certificates and OCSP responses in the answers that were noted; each once."""
 
     def __init__(self) -> None:
         self.certificates: dict[str, bytes] = {}
         self.crls: dict[str, bytes] = {}
+        self.ocsp: dict[str, bytes] = {}
 
     def note(self, answer: httpx.Response) -> None:
         """A hook of httpx."""
         media_type = answer.headers.get("content-type", "")
+        if media_type == "application/ocsp-response" and answer.request.method != "HEAD":
+            self._keep(self.ocsp, answer.read())
         if answer.request.method != "GET" or answer.status_code != 200:
             return
         if media_type == "application/pkix-crl":
@@ -43,7 +46,8 @@ class Served:
     def findings(self) -> list[str]:
         """What pkilint says against RFC 5280, warnings included."""
         found = [finding for der in self.certificates.values() for finding in certificate_findings(der)]
-        return found + [finding for der in self.crls.values() for finding in crl_findings(der)]
+        found += [finding for der in self.crls.values() for finding in crl_findings(der)]
+        return found + [finding for der in self.ocsp.values() for finding in ocsp_findings(der)]
 
     def _keep(self, kind: dict[str, bytes], der: bytes) -> None:
         kind[hashlib.sha256(der).hexdigest()] = der

@@ -65,6 +65,7 @@ def _crl_url(certificate: x509.Certificate) -> str:
 def _issuer_url(certificate: x509.Certificate) -> str:
     extension = certificate.extensions.get_extension_for_oid(ExtensionOID.AUTHORITY_INFORMATION_ACCESS)
     assert isinstance(extension.value, x509.AuthorityInformationAccess)
-    (access,) = extension.value
-    assert access.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+    (access,) = (
+        each for each in extension.value if each.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+    )
     return str(access.access_location.value)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from shared.asn1 import oids, writer
 from shared.revocation.service import REASONS
+from shared.x509.ocsp import CertID, OCSPRequest
 from tests.e2e.host import Host
 from tests.e2e.lint import Served
 from tests.e2e.messages import enrolment
@@ -39,6 +40,10 @@ def test_pkilint_finds_nothing_in_anything_of_any_kind(request: pytest.FixtureRe
     assert on_record > len(REASONS)
     assert len(served.certificates) == on_record + 3  # the issuing CA, the root and the RA
     assert len(served.crls) == 2
+    for serial in (*(record["serial"] for record in host.records()), "26aa"):
+        served.note(host.http.post("/ocsp", content=_question(host, serial)))
+    served.note(host.http.post("/ocsp", content=b"junk"))
+    assert len(served.ocsp) > len(REASONS) + 2
     assert served.findings() == []
 
 
@@ -57,6 +62,11 @@ def _user(host: Host) -> None:
     challenge = host.challenge(subject, profile="user", user=name, sans=[f"upn:{name}"])
     upn = x509.OtherName(x509.ObjectIdentifier(oids.MS_USER_PRINCIPAL_NAME), writer.utf8_string(name))
     assert enrolment(host, subject, challenge, sans=[upn]).post(host, "user").certificates
+
+
+def _question(host: Host, serial: str) -> bytes:
+    issuing = host.site.ca.certificate("issuing")
+    return OCSPRequest((CertID.of(issuing, int(serial, 16), "sha256"),)).encoded
 
 
 def test_pkilint_does_judge() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import ocsp
 
 from local.azurite import Azurite
 from shared.ca.ceremony import CAPlan, create
@@ -20,6 +21,7 @@ from shared.scep.client import Requester, build_request, read_reply
 from shared.scep.message import MessageType, PKIStatus
 from shared.store.pending import Decision, Verdict
 from shared.x509.certificate import Certificate
+from shared.x509.ocsp import CertID, OCSPRequest
 from tests.e2e.counted import CountedApplication
 from tests.e2e.site import POLICY
 from tests.scep.authority import csr, key, self_signed
@@ -215,6 +217,59 @@ def test_a_revocation_is_three_calls_and_a_message(app: CountedApplication) -> N
     assert sorted(resources) == ["certificates", "certificates", "changes", "crl-requests"]
     assert app.requests[0] == "GET certificates"
     assert app.signatures == []
+
+
+def ask(app: CountedApplication, *serials: str) -> list[str]:
+    """The states that OCSP tells, with a nonce, so that nothing but the record can be remembered."""
+    asked = tuple(CertID.of(app.issuer.certificate, int(serial, 16)) for serial in serials)
+    message = OCSPRequest(asked, secrets.token_bytes(16)).encoded
+    found = ocsp.load_der_ocsp_response(app.ocsp.answer(message, app.clock()).der)
+    return [single.certificate_status.name for single in found.responses]
+
+
+def test_an_ocsp_answer_is_one_call_for_each_certificate_and_no_signature_of_the_ca(
+    app: CountedApplication,
+) -> None:
+    """Whatever the answer is. The CA's key is not even at hand."""
+    good, revoked, held = (enrol(app).serial_hex for _ in range(3))
+    app.revocations.revoke(app.issuer.id, revoked, "keyCompromise", by="test")
+    app.revocations.revoke(app.issuer.id, held, "certificateHold", by="test")
+    ask(app, "26aa")  # the responder is loaded, and on record
+    forget(app)
+    for serial, state in ((good, "GOOD"), (revoked, "REVOKED"), (held, "REVOKED"), ("26aa", "UNKNOWN")):
+        assert ask(app, serial) == [state]
+        assert app.requests == ["GET certificates"]
+        forget(app)
+    # One that is asked twice is read once.
+    assert ask(app, revoked, "26aa", held, "26aa", revoked) == ["REVOKED", "UNKNOWN"] * 2 + ["REVOKED"]
+    assert app.requests == ["GET certificates"] * 3
+    forget(app)
+    for _ in range(50):
+        ask(app, "26aa")
+    assert app.requests == ["GET certificates"] * 50
+    assert app.signatures == []
+
+
+def test_an_ocsp_answer_about_a_ca_is_no_call(app: CountedApplication) -> None:
+    root = app.issuer.chain[-1]
+    message = OCSPRequest((CertID.of(root, app.issuer.certificate.serial),), b"n").encoded
+    for _ in range(3):
+        forget(app)
+        answer = ocsp.load_der_ocsp_response(app.ocsp.answer(message, app.clock()).der)
+        assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+    assert (app.requests, app.signatures) == ([], [])
+
+
+def test_a_renewed_responder_is_two_calls_and_one_signature(app: CountedApplication) -> None:
+    """Whether the newest stands; then the next goes on record, before it is used."""
+    ask(app, "26aa")
+    forget(app)
+    assert app.responder.renew(app.clock()) is False
+    assert (app.requests, app.signatures) == (["GET certificates"], [])
+    forget(app)
+    assert app.responder.renew(app.clock() + timedelta(days=1)) is True
+    assert app.requests == ["GET certificates", "POST certificates"]
+    assert len(app.signatures) == 1
 
 
 def test_a_crl_is_five_calls_and_one_signature(app: CountedApplication) -> None:

@@ -15,6 +15,7 @@ from shared import wiring
 from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
 from shared.ca.registration import RegistrationAuthority
+from shared.ca.responder_files import ISSUING, ResponderFiles
 from shared.errors import StoreUnavailable
 from shared.store.ports import CertificateRecord, Status, Supersession
 from shared.wiring.stores import CRL_QUEUE
@@ -123,6 +124,23 @@ def test_the_next_ra_identity_is_made_at_half_life_and_offered_later(
     assert len(kept.ra.identities(kept.now)) == 2
 
 
+def test_the_next_responder_is_made_daily_and_on_record(app: MemoryApplication, tmp_path: Path) -> None:
+    folder = CAFolder(tmp_path)
+    create(folder, CAPlan(root_key="p-256", issuing_key="p-256"), base_url=URL, now=NOW)
+    kept = WithFolder(folder)
+    wiring.use(kept)
+    for hours, count in ((0, 1), (22, 1), (23, 2), (45, 2), (46, 3)):
+        kept.now = NOW + hours * HOUR
+        run(timers.renew_responder)
+        assert len(ResponderFiles(folder, ISSUING).load()) == count
+    newest = kept.responder.current(kept.now).certificate
+    assert newest.not_after == kept.now + 7 * DAY
+    assert kept.store.find(kept.issuer.id, newest.serial_hex)
+    kept.now += 8 * DAY
+    run(timers.renew_responder)
+    assert len(ResponderFiles(folder, ISSUING).load()) == 1
+
+
 def test_requests_that_are_over_are_forgotten_and_others_are_not(app: MemoryApplication) -> None:
     app.pending_requests.create(examples.pending(requested_at=NOW - 7 * DAY, patience=7 * DAY))
     waiting = examples.pending(transaction_id="2", identity="2", requested_at=NOW, patience=7 * DAY)
@@ -136,7 +154,13 @@ def test_requests_that_are_over_are_forgotten_and_others_are_not(app: MemoryAppl
 
 @pytest.mark.parametrize(
     "trigger",
-    [timers.publish_crl_when_due, timers.revoke_superseded, timers.renew_ra, timers.purge_requests],
+    [
+        timers.publish_crl_when_due,
+        timers.revoke_superseded,
+        timers.renew_ra,
+        timers.renew_responder,
+        timers.purge_requests,
+    ],
 )
 def test_a_run_that_fails_is_the_hosts_to_report(
     app: MemoryApplication, monkeypatch: pytest.MonkeyPatch, trigger: Callable[..., Any]
@@ -147,6 +171,7 @@ def test_a_run_that_fails_is_the_hosts_to_report(
     monkeypatch.setattr(app.blobs, "read", away)
     monkeypatch.setattr(app.store, "due", away)
     monkeypatch.setattr(app.ra, "needs_successor", away)
+    monkeypatch.setattr(app.responder, "renew", away)
     monkeypatch.setattr(app.pending_requests, "all", away)
     with pytest.raises(StoreUnavailable):
         run(trigger)

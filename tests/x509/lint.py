@@ -1,4 +1,4 @@
-"""pkilint's judgement of certificates and CRLs by RFC 5280."""
+"""pkilint's judgement of certificates and CRLs by RFC 5280, of OCSP responses by RFC 6960."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from pkilint import loader, pkix
-from pkilint.pkix import certificate, crl, extension, name
+from pkilint.pkix import certificate, crl, extension, name, ocsp
 from pkilint.validation import ValidationFindingSeverity
 
 
@@ -20,6 +20,12 @@ def crl_findings(der: bytes) -> list[str]:
     """The codes of everything above an informational remark."""
     document = loader.RFC5280CertificateListDocumentLoader().load_der_document(der, "crl")
     return _codes(_crl_validator().validate(document.root))
+
+
+def ocsp_findings(der: bytes) -> list[str]:
+    """The codes of everything above an informational remark."""
+    document = loader.RFC6960OCSPResponseDocumentLoader().load_der_document(der, "response")
+    return _codes(_ocsp_validator().validate(document.root))
 
 
 def _codes(results: Any) -> list[str]:
@@ -57,4 +63,17 @@ def _crl_validator() -> Any:
             crl.create_validity_validator_container([]),
             crl.create_extensions_validator_container([]),
         ],
+    )
+
+
+@lru_cache
+def _ocsp_validator() -> Any:
+    """As pkilint's own lint_ocsp_response has it."""
+    return ocsp.create_pkix_ocsp_response_validator_container(
+        [
+            ocsp.create_response_decoder(),
+            pkix.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
+            pkix.create_extension_decoder(extension.EXTENSION_MAPPINGS),
+        ],
+        [],
     )
