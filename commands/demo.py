@@ -12,6 +12,7 @@ from rich.table import Table
 from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
+from commands.demo_wipe import wipe
 from commands.scep_device import Device
 from commands.session import Management, console, table_of
 from commands.stopwatch import Stopwatch
@@ -26,7 +27,7 @@ SANS = ["dns:laptop-0042.example.org"]
 
 
 def demo() -> None:
-    """Enrol a device over SCEP, refuse what must be refused, renew, revoke, publish, list. Takes seconds."""
+    """Enrol a device over SCEP, refuse what must be refused, renew, revoke, wipe, list. Takes seconds."""
     folder = Path(tempfile.mkdtemp(prefix="scepter-demo-"))
     try:
         with DemoHost(folder) as host:
@@ -58,6 +59,7 @@ class _Demo:
             second = _certificate(device.renew(SUBJECT, SANS))
         console().print(f"[green]renewed[/]   serial {second.serial_hex} replaces {first.serial_hex}")
         self._revoke(first)
+        wipe(self.host, self.watch, "laptop-0042", second)
         self._inventory()
         console().print(self.watch.table())
         console().print("[bold green]All steps did what they should.[/]")

@@ -49,6 +49,7 @@ class DemoHost:
         values = local_values(self.settings)
         self.url: str = json.loads(ready.read_text())["url"].rstrip("/")
         self.caller_secret = values["SCEPTER_CALLER_SECRETS__DEMO"]
+        self.event_secret = values["SCEPTER_EVENT_SECRETS__GENERIC"]
         self.get("/scep/device?operation=GetCACaps")
         console().print(f"[green]started[/]   {self.url} with Azurite in memory, and a CA of two tiers")
         return self

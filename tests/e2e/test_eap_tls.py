@@ -26,7 +26,7 @@ from tests.e2e.messages import enrolment
 from tests.e2e.radius import radius
 from tests.e2e.test_events import event, tell
 from tests.programs import openssl_in
-from tests.scep.authority import csr, key
+from tests.scep.authority import key
 
 pytestmark = [pytest.mark.host, pytest.mark.client]
 
@@ -36,13 +36,13 @@ BY_CRL = """
       check_crl = yes
 """
 BY_OCSP = """
-      ocsp {{
+      ocsp {
         enable = yes
         override_cert_url = no
         use_nonce = yes
         timeout = 5
         softfail = no
-      }}
+      }
 """
 
 
@@ -123,4 +123,19 @@ def test_by_crl(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         sys.stdout.write(f"\nwebhook to refusal by CRL: {delay:.1f} s\n")
 
 
-__all__ = ["BY_OCSP", "csr"]
+def test_by_ocsp(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server asks the URL in the certificate at each attempt, and nobody has to fetch anything."""
+    name = f"eap-{secrets.token_hex(4)}"
+    server(host, tmp_path)
+    device(host, tmp_path / "device", name)
+    device(host, tmp_path / "other", f"{name}-2")
+    with radius(tmp_path, NAME, BY_OCSP) as at:
+        assert at.lets_in(tmp_path / "device")
+        tell(host, event("wiped", name))
+        start = time.monotonic()
+        wait(lambda: not at.lets_in(tmp_path / "device"), 60)
+        delay = time.monotonic() - start
+        assert at.lets_in(tmp_path / "other")
+    assert "revoked" in (tmp_path / "radius.log").read_text(errors="replace")
+    with capsys.disabled():
+        sys.stdout.write(f"\nwebhook to refusal by OCSP: {delay:.1f} s\n")
