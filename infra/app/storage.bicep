@@ -4,7 +4,7 @@ param location string
 param tags object
 
 // tests/infra compares these with the names in the code.
-var tables = ['owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests']
+var tables = ['owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox']
 var queues = ['crl-requests', 'crl-requests-poison']
 var containers = ['pki']
 var deploymentContainer = 'app-package'

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
     from azure.storage.queue import QueueClient
 
-TABLES: Final = ("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests")
+TABLES: Final = ("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox")
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""
 
