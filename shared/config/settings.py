@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from shared.config.authority import AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
+from shared.config.intune import IntuneSettings
 from shared.config.status import StatusSettings
 
 
@@ -16,7 +17,7 @@ class SettingsError(Exception):
     """One or more settings are wrong; the text names each with its reason and never its value."""
 
 
-class Settings(StatusSettings, EnrolmentSettings, AuthoritySettings, DeploymentSettings):
+class Settings(StatusSettings, IntuneSettings, EnrolmentSettings, AuthoritySettings, DeploymentSettings):
     """All settings of the function app."""
 
 

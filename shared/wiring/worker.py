@@ -44,6 +44,7 @@ class Application(Enrolling, Revoking):
         self.scep_threads.shutdown(wait=False, cancel_futures=True)
         if self.recorder is not None:
             self.recorder.close()
+        self.close_intune()
 
 
 _lock = threading.Lock()
