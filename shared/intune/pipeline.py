@@ -100,7 +100,7 @@ class RenewableCredential:
                 current = self._current
             return current.get_token(*scopes, **options)
         except ClientAuthenticationError as error:
-            said = str(error.message).splitlines()[0][:_SAID]
+            said = str(error.message).partition("\n")[0][:_SAID]
             raise IntuneUnavailable(f"no token from Entra: {said}", retry_after=60) from None
         except (AzureError, ValueError) as error:  # ValueError: msal's, for what it finds at the authority
             raise IntuneUnavailable(f"no token from Entra ({type(error).__name__})") from None

@@ -135,7 +135,7 @@ class Wire:
 def _document(response: HttpResponse) -> Mapping[str, Any] | None:
     try:
         found = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -34,6 +34,13 @@ LASTING: list[tuple[str, Fault]] = [
     ("token", Garbage()),
     ("openid-configuration", Status(500)),
     ("openid-configuration", Garbage(b"{}")),
+    ("openid-configuration", Garbage(b"[]")),
+    ("openid-configuration", Garbage(b'{"token_endpoint":7,"issuer":7,"authorization_endpoint":7}')),
+    ("token", Garbage(b"{}")),
+    ("token", Garbage(b"[]")),
+    ("token", Garbage(b'{"access_token":7,"expires_in":"x"}')),
+    ("token", Status(400, body=b'{"error":"invalid_client","error_description":""}')),
+    ("validateRequest", Garbage(b"[" * 100_000)),
     ("", Reset()),
 ]
 
