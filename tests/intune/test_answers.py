@@ -31,6 +31,7 @@ JSON = st.recursive(
 DOCUMENTS = st.none() | st.dictionaries(NAMES, JSON, max_size=5)
 STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 404, 429, 500, 503])
 ANSWERS = st.builds(Answer, STATUSES, DOCUMENTS, st.integers(1, 600), st.just("id"))
+BORNE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Scripted:
@@ -58,7 +59,7 @@ def scripted(fake: FakeIntune) -> IntuneClient:
     return client
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(BORNE, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(ANSWERS)
 def test_any_answer_is_an_outcome_or_an_outage(scripted: IntuneClient, answer: Answer) -> None:
     wire: Any = scripted._wire
@@ -82,7 +83,7 @@ def test_any_answer_is_an_outcome_or_an_outage(scripted: IntuneClient, answer: A
             assert all(isinstance(each, RevocationRequest) for each in found)
 
 
-@settings(deadline=None)
+@BORNE
 @given(ANSWERS)
 def test_any_list_of_services_is_borne(answer: Answer) -> None:
     locations = ServiceLocations(lambda _: answer, "https://graph.example.org/list")
@@ -92,6 +93,7 @@ def test_any_list_of_services_is_borne(answer: Answer) -> None:
         assert away.retry_after >= 1
 
 
+@BORNE
 @given(st.dictionaries(NAMES, JSON, max_size=5))
 def test_a_list_of_requests_is_whole_or_none(document: dict[str, Any]) -> None:
     found = requests_in(document)
