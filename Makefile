@@ -75,7 +75,7 @@ conformance-venv: ## an environment with Microsoft's worker library, where Pytho
 
 system-packages: ## Debian packages that some tests want: real SCEP clients, a RADIUS server (needs root)
 	@apt-get update -qq
-	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl gnutls-bin strongswan-pki libstrongswan-extra-plugins certmonger dbus scep freeradius eapoltest
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl gnutls-bin strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins certmonger dbus scep freeradius eapoltest
 
 clean: ## remove what the doors made, but no CA and no settings
 	@rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from functions import (
     direct,
     event_timers,
     events,
+    intune,
     management,
     monday,
     ocsp,
@@ -36,5 +37,6 @@ for room in (
     traces,
     timers,
     event_timers,
+    intune,
 ):
     app.register_functions(room.blueprint)

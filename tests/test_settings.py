@@ -118,6 +118,13 @@ WRONG = {
     "SCEPTER_SOURCE_RATE": PLANTED,
     "SCEPTER_TRUSTED_PROXIES": PLANTED,
     "SCEPTER_TRACE_DAYS": PLANTED,
+    "SCEPTER_INTUNE": PLANTED,
+    "SCEPTER_INTUNE__DEFAULT": PLANTED,
+    "SCEPTER_INTUNE__DEFAULT__TENANT": PLANTED,
+    "SCEPTER_INTUNE__DEFAULT__CLIENT_ID": PLANTED,
+    "SCEPTER_INTUNE__DEFAULT__AUTHORITY": f"http://{PLANTED}",
+    "SCEPTER_INTUNE__DEFAULT__NO_SUCH_VALUE": PLANTED,
+    "SCEPTER_INTUNE_SECONDS": PLANTED,
     "SCEPTER_TABLE_PREFIX": PLANTED,
     "SCEPTER_UNKNOWN": PLANTED,
 }
@@ -153,6 +160,9 @@ def test_secrets_do_not_show() -> None:
         "SCEPTER_CALLER_SECRETS__DEMO": PLANTED,
         "SCEPTER_STATIC_CHALLENGES__X": PLANTED,
         "SCEPTER_MANAGEMENT_KEY": PLANTED,
+        "SCEPTER_INTUNE__DEFAULT__TENANT": "contoso.com",
+        "SCEPTER_INTUNE__DEFAULT__CLIENT_ID": "aaaabbbb-cccc-4ddd-8eee-ffff00001111",
+        "SCEPTER_INTUNE__DEFAULT__CLIENT_SECRET": PLANTED,
     }
     settings = load({**LOCAL, **secret})
     assert settings.management_key.get_secret_value() == PLANTED
@@ -234,3 +244,36 @@ def test_azure_refuses_to_tie_certificates_to_a_name_of_its_own(host: str) -> No
     assert not load(
         {**AZURE, "SCEPTER_PUBLIC_URL": "http://azurewebsites.net.example.org"}
     ).on_default_azure_host
+
+
+CLIENT = "aaaabbbb-cccc-4ddd-8eee-ffff00001111"
+
+
+def test_a_tenant_is_one_setting_for_each_value() -> None:
+    settings = load(
+        {**LOCAL, "SCEPTER_INTUNE__DEFAULT__TENANT": "contoso.com", "SCEPTER_INTUNE__B_C__TENANT": CLIENT}
+    )
+    assert {name: values.tenant for name, values in settings.intune.items()} == {
+        "default": "contoso.com",
+        "b_c": CLIENT,
+    }
+    assert settings.intune["default"].authority == "https://login.microsoftonline.com"
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"CLIENT_ID": CLIENT}, "SCEPTER_INTUNE__DEFAULT__TENANT: is missing"),
+        ({"TENANT": "a.b", "CLIENT_SECRET": "x"}, "no CLIENT_ID that it belongs to"),
+        (
+            {"TENANT": "a.b", "CLIENT_ID": CLIENT, "CLIENT_SECRET": "x", "CLIENT_CERTIFICATE": "y"},
+            "one of them is enough",
+        ),
+        ({"TENANT": "a.b", "GRAPH_URL": "http://graph.example.org"}, "must look like https://"),
+        ({"TENANT": "a.b", "SCOPE": "https://api.example.org/"}, "SCEPTER_INTUNE__DEFAULT__SCOPE"),
+        ({"TENANT": "a.b", "TENNANT": "a.b"}, "SCEPTER_INTUNE__DEFAULT__TENNANT"),
+    ],
+)
+def test_a_tenant_is_checked_as_a_whole(values: dict[str, str], fault: str) -> None:
+    environment = {f"SCEPTER_INTUNE__DEFAULT__{name}": value for name, value in values.items()}
+    assert fault in refusal({**LOCAL, **environment})

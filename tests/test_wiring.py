@@ -79,3 +79,28 @@ def test_a_key_that_cannot_seal_is_refused_without_being_told(environment: dict[
     with pytest.raises(SettingsError, match="SCEPTER_CHALLENGE_KEYS") as refused:
         _ = application(environment).sealed
     assert "too-short-a-key" not in str(refused.value)
+
+
+def test_a_profile_names_a_tenant_that_has_settings(environment: dict[str, str], tmp_path: Path) -> None:
+    policy = (ROOT / "profiles.sample.toml").read_text("utf-8")
+    intune = policy[policy.index("[profiles.device]") : policy.index("# A person on a device")]
+    kept = [
+        line
+        for line in intune.splitlines()
+        if not line.startswith(("certificate_only", "renewal_", "challenge"))
+    ]
+    changed = "\n".join(kept).replace("profiles.device", "profiles.managed")
+    changed = changed.replace(
+        'holder = "device"', 'holder = "device"\nchallenge = "intune"\nintegration = "branch-office"'
+    )
+    (tmp_path / "profiles.toml").write_text(f"{policy}\n{changed}")
+    environment["SCEPTER_PROFILES_FILE"] = str(tmp_path / "profiles.toml")
+    with pytest.raises(
+        SettingsError, match="SCEPTER_INTUNE__BRANCH_OFFICE__TENANT: is missing; profile managed"
+    ):
+        _ = application(environment).intune_clients
+    environment["SCEPTER_INTUNE__BRANCH_OFFICE__TENANT"] = "branch.example.org"
+    app = application(environment)
+    assert set(app.intune_clients) == {"branch-office"}
+    assert app.asks_intune
+    app.close()

@@ -36,6 +36,7 @@ class Profile(Entry):
     title: Annotated[str, Field(min_length=1, max_length=100)]
     holder: Literal["device", "user"]
     challenge: Literal["sealed", "static", "intune"]
+    integration: ProfileName = "default"
     approval: bool = False
     approval_days: Annotated[int, Field(ge=1, le=90)] = 7
     platforms: tuple[Platform, ...] = ()
@@ -79,6 +80,8 @@ class Profile(Entry):
             raise contradiction("it has no effect without certificate_only_renewal", "renewal_window")
         if "challenge_lifetime" in self.model_fields_set and self.challenge != "sealed":
             raise contradiction("it has no effect on challenges made elsewhere", "challenge_lifetime")
+        if "integration" in self.model_fields_set and self.challenge != "intune":
+            raise contradiction('it has no effect without challenge = "intune"', "integration")
         self._check_approval()
         return self
 

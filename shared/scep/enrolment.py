@@ -1,16 +1,25 @@
-"""PKCSReq and RenewalReq (RFC 8894 3.3.1): renewal or challenge, policy, then issue, or wait for approval."""
+"""PKCSReq and RenewalReq (RFC 8894 3.3.1): renewal or challenge, policy, then issue, or wait for approval.
+
+Where somebody else has to hear of the outcome first (Intune), the challenge mode's reporter issues.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from shared.ca.authority import CertificateAuthority, Issued, Order
 from shared.errors import ChallengeRejected, IntegrityFailure
 from shared.scep.approval import Approvals
 from shared.scep.exchange import Exchange
-from shared.scep.ports import ChallengeValidator, EnrollmentAttempt, LateChallenge, Vouching
+from shared.scep.ports import (
+    ChallengeValidator,
+    EnrollmentAttempt,
+    EnrollmentReporter,
+    LateChallenge,
+    Vouching,
+)
 from shared.scep.renewal import Renewals
 from shared.store.pending import PendingRequest
 from shared.store.ports import Supersession, SupersessionStore
@@ -20,7 +29,7 @@ from shared.x509.request import CertificateRequest
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """`validators` by challenge mode; `backdate` is how far notBefore lies in the past."""
+    """`validators` and `reporters` by challenge mode; `backdate` is how far notBefore lies in the past."""
 
     authority: CertificateAuthority
     validators: Mapping[str, ChallengeValidator]
@@ -28,6 +37,7 @@ class Enrolment:
     approvals: Approvals
     supersessions: SupersessionStore
     backdate: timedelta
+    reporters: Mapping[str, EnrollmentReporter] = field(default_factory=dict)
 
     def enrol(self, exchange: Exchange) -> Issued | PendingRequest:
         """What the request gets. Raises RequestError, DependencyError, Conflict, IssuanceFault."""
@@ -64,12 +74,26 @@ class Enrolment:
         try:
             vouching = self._validate(attempt)
         except LateChallenge as late:
-            return self._served_before(exchange, request, late)
+            return self._served_before(exchange, attempt, late)
         order = _order(exchange, vouching)
+        if exchange.profile.challenge in self.reporters:
+            return self._reported(exchange, attempt, order, vouching.validity)
         template = self._authorize(exchange, request, order, vouching.validity, attempt)
         if exchange.profile.approval:
             return self.approvals.submit(exchange, template, order)
         return self._issue(exchange, template, order)
+
+    def _reported(
+        self, exchange: Exchange, attempt: EnrollmentAttempt, order: Order, validity: timedelta | None
+    ) -> Issued:
+        """Issued and acknowledged, or the failure is told to whoever allowed the request."""
+        reporter = self.reporters[exchange.profile.challenge]
+        try:
+            template = self._authorize(exchange, attempt.request, order, validity, attempt)
+            return reporter.issue(attempt, template, order)
+        except Exception as error:
+            reporter.report_failure(attempt, order, error)
+            raise
 
     def _validate(self, attempt: EnrollmentAttempt) -> Vouching:
         mode = attempt.profile.challenge
@@ -80,17 +104,21 @@ class Enrolment:
             return validator.validate(attempt)
 
     def _served_before(
-        self, exchange: Exchange, request: CertificateRequest, late: LateChallenge
+        self, exchange: Exchange, attempt: EnrollmentAttempt, late: LateChallenge
     ) -> Issued | PendingRequest:
         """A challenge that has ended still gets what it got in time: the reply may have been lost."""
-        order = _order(exchange, late.vouching)
+        order, request = _order(exchange, late.vouching), attempt.request
         if exchange.profile.approval:
             outcome = self.approvals.resume(exchange, order, request.key_hash)
             if outcome is not None:
                 return outcome
-        issued = self.authority.find_repeat(
-            order, subject=request.subject, key_hash=request.key_hash, now=exchange.now
-        )
+        reporter = self.reporters.get(exchange.profile.challenge)
+        if reporter is not None:
+            issued = reporter.find_repeat(attempt, order)
+        else:
+            issued = self.authority.find_repeat(
+                order, subject=request.subject, key_hash=request.key_hash, now=exchange.now
+            )
         if issued is None:
             raise late
         return issued

@@ -22,7 +22,7 @@ from shared.keys.digests import by_name
 from shared.policy.profile import Profile
 from shared.scep import legacy
 from shared.scep.message import FailInfo, PKIMessage, PKIStatus, ReplyContext, failure, pending, success
-from shared.scep.ports import Timeline
+from shared.scep.ports import ChallengeRefused, Timeline
 from shared.x509.certificate import Certificate
 from shared.x509.request import CertificateRequest
 
@@ -39,6 +39,8 @@ Content = TypeVar("Content")
 
 def fail_info(error: RequestError) -> FailInfo:
     """The failInfo of an error, badRequest for all that have none of their own."""
+    if isinstance(error, ChallengeRefused):
+        return error.fail_info
     return next((info for kind, info in _FAIL_INFO.items() if isinstance(error, kind)), FailInfo.BAD_REQUEST)
 
 

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, Literal, Protocol
 
+from shared.ca.authority import Issued, Order
 from shared.errors import ChallengeRejected, RequestError
 from shared.policy.authorization import Grant
 from shared.policy.profile import Profile
-from shared.x509.certificate import Certificate
+from shared.scep.message import FailInfo
+from shared.x509.certificate import CertificateTemplate
 from shared.x509.request import CertificateRequest
 
 Fact = Literal["transaction", "operation", "status", "serial", "subject", "device", "user"]
@@ -95,6 +97,14 @@ class LateChallenge(ChallengeRejected):
         self.vouching = vouching
 
 
+class ChallengeRefused(ChallengeRejected):
+    """A challenge that whoever decides has refused for a reason with a failInfo of its own."""
+
+    def __init__(self, reason: str, *, public: str, fail_info: FailInfo) -> None:
+        super().__init__(reason, public=public)
+        self.fail_info = fail_info
+
+
 class ChallengeValidator(Protocol):
     """One way of deciding whether a challenge allows a request. A profile names the validator it trusts."""
 
@@ -111,8 +121,18 @@ class CRLReader(Protocol):
 
 
 class EnrollmentReporter(Protocol):
-    """Who must know of an outcome before the device does (Intune)."""
+    """Who must have heard of an outcome before the device does (Intune), for the modes that have somebody like that.
 
-    def report_success(self, attempt: EnrollmentAttempt, certificate: Certificate) -> None: ...
+    It issues itself, since what must be on record before and after depends on whom it reports to.
+    """
 
-    def report_failure(self, attempt: EnrollmentAttempt, reason: str) -> None: ...
+    def issue(self, attempt: EnrollmentAttempt, template: CertificateTemplate, order: Order) -> Issued:
+        """Issue, or find what the order got before, and return once the issuance is acknowledged; then only it may
+        leave. Raises as CertificateAuthority.issue, and RequestError if it is not acknowledged: it is then revoked,
+        and the same request may come again."""
+
+    def find_repeat(self, attempt: EnrollmentAttempt, order: Order) -> Issued | None:
+        """What the order got before, acknowledged; None if it was never served. Raises as `issue`."""
+
+    def report_failure(self, attempt: EnrollmentAttempt, order: Order, error: Exception) -> None:
+        """A request that was allowed ends in `error`. Never raises."""

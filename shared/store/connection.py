@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
 TABLES: Final = (
-    *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests"),
+    *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
     *("devices", "events", "parked", "holds", "brake"),
 )
 PUBLICATIONS: Final = "pki"

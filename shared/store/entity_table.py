@@ -29,10 +29,10 @@ class EntityTable:
     def __init__(self, client: TableClient) -> None:
         self._client = client
 
-    def insert(self, row: Row, act: str) -> None:
-        """Raises Conflict if there is such a row."""
+    def insert(self, row: Row, act: str) -> str:
+        """Returns the row's ETag. Raises Conflict if there is such a row."""
         try:
-            self._client.create_entity(row, **_INSERT)
+            return str(self._client.create_entity(row, **_INSERT)["etag"])
         except AzureError as error:
             raise translate(error, act) from None
 
@@ -101,6 +101,15 @@ class EntityTable:
         """Delete the row if there is one."""
         try:
             self._client.delete_entity(address.partition, address.row)
+        except AzureError as error:
+            raise translate(error, act) from None
+
+    def delete_as_read(self, address: Address, etag: str, act: str) -> None:
+        """Delete the row if it still has `etag`, or is gone. Raises Conflict if it has another."""
+        try:
+            self._client.delete_entity(
+                address.partition, address.row, etag=etag, match_condition=MatchConditions.IfNotModified
+            )
         except AzureError as error:
             raise translate(error, act) from None
 

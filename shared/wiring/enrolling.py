@@ -16,12 +16,12 @@ from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
 from shared.scep.decisions import Decisions
 from shared.scep.enrolment import Enrolment
-from shared.scep.ports import ChallengeValidator
+from shared.scep.ports import ChallengeValidator, EnrollmentReporter
 from shared.scep.renewal import Renewals
 from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
 from shared.scep.succession import Succession
-from shared.wiring.authority import Authority
+from shared.wiring.intune import Intune
 from shared.wiring.named import checked, revealed
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _OTHER_CALLS = 8
 """Threads for SCEP calls that take no place, such as GetCACert."""
 
 
-class Enrolling(Authority):
+class Enrolling(Intune):
     """How a device comes to a certificate."""
 
     def __init__(
@@ -70,7 +70,12 @@ class Enrolling(Authority):
     def validators(self) -> Mapping[str, ChallengeValidator]:
         entries, secrets = self.profiles.static_challenges, revealed(self.settings.static_challenges)
         static = checked("SCEPTER_STATIC_CHALLENGES", lambda: StaticChallenges(entries, secrets, self.uses))
-        return {"sealed": self.sealed, "static": static}
+        intune = {"intune": self.intune_challenges} if self.asks_intune else {}
+        return {"sealed": self.sealed, "static": static, **intune}
+
+    @cached_property
+    def reporters(self) -> Mapping[str, EnrollmentReporter]:
+        return {"intune": self.intune_reporter} if self.asks_intune else {}
 
     @cached_property
     def renewals(self) -> Renewals:
@@ -93,6 +98,7 @@ class Enrolling(Authority):
             approvals=self.approvals,
             supersessions=self.supersessions,
             backdate=self.settings.backdate,
+            reporters=self.reporters,
         )
 
     @cached_property

@@ -13,6 +13,8 @@ from shared import config
 from shared.config import Settings, SettingsError
 from shared.revocation.service import Records
 from shared.store.connection import StorageConnection
+from shared.store.outbox import FailureReports, Outbox
+from shared.store.outbox_table import TableOutbox
 from shared.store.pending import PendingRequests
 from shared.store.pending_table import TablePendingRequests
 from shared.store.ports import KeptQueue, PublicationStore, Queue, SupersessionStore, UseCounter
@@ -74,6 +76,18 @@ class Stores:
     @cached_property
     def pending_requests(self) -> PendingRequests:
         return TablePendingRequests(self.storage.table("requests"))
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return self._table_outbox
+
+    @cached_property
+    def failure_reports(self) -> FailureReports:
+        return self._table_outbox
+
+    @cached_property
+    def _table_outbox(self) -> TableOutbox:
+        return TableOutbox(self.storage.table("outbox"))
 
     @cached_property
     def publications(self) -> PublicationStore:

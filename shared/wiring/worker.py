@@ -46,6 +46,7 @@ class Application(Enrolling, Monday, Answering):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.recorder is not None:
             self.recorder.close()
+        self.close_intune()
 
 
 _lock = threading.Lock()

@@ -11,6 +11,7 @@ from tests.contracts.backend import Backend
 
 READ = replace(examples.record(), etag="W/\"datetime'2026-03-01T12%3A30%3A15.0000000Z'\"")
 WAITING = replace(examples.pending(), etag=READ.etag)
+EXPECTED = replace(examples.unreported(), etag=READ.etag)
 ACTS: dict[str, Callable[[Backend], object]] = {
     "claim": lambda b: b.store().claim(examples.claim()),
     "find_claim": lambda b: b.store().find_claim("device:a", "challenge-1"),
@@ -41,5 +42,13 @@ ACTS: dict[str, Callable[[Backend], object]] = {
     "decide": lambda b: b.pending().decide(WAITING, examples.verdict()),
     "all": lambda b: list(b.pending().all()),
     "forget request": lambda b: b.pending().forget(examples.pending()),
+    "expect": lambda b: b.outbox().expect(examples.unreported()),
+    "lookup": lambda b: b.outbox().lookup(examples.ISSUER, examples.serial()),
+    "condemn": lambda b: b.outbox().condemn(EXPECTED),
+    "settle": lambda b: b.outbox().settle(EXPECTED),
+    "waiting": lambda b: list(b.outbox().waiting()),
+    "add": lambda b: b.outbox().add(examples.failure()),
+    "reports": lambda b: list(b.outbox().reports()),
+    "drop": lambda b: b.outbox().drop(examples.failure()),
     "send": lambda b: b.queue().send({"version": 1}),
 }

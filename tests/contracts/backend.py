@@ -9,8 +9,11 @@ from typing import Protocol
 from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
+from shared.store.outbox import FailureReports, Outbox
+from shared.store.outbox_table import TableOutbox
 from shared.store.pending import PendingRequests
 from shared.store.pending_table import TablePendingRequests
 from shared.store.ports import (
@@ -33,6 +36,10 @@ class Store(CertificateStore, Inventory, RevocationStore, SupersessionStore, Pro
     """What one adapter offers over the tables."""
 
 
+class BothOutboxes(Outbox, FailureReports, Protocol):
+    """What one adapter offers over the table `outbox`."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """Each call makes an adapter of its own over the same storage."""
@@ -43,6 +50,7 @@ class Backend:
     queue: Callable[[], Queue]
     traces: Callable[[], TraceStore]
     pending: Callable[[], PendingRequests]
+    outbox: Callable[[], BothOutboxes]
 
 
 def in_memory() -> Backend:
@@ -52,9 +60,15 @@ def in_memory() -> Backend:
         MemoryPublicationStore(),
         MemoryQueue(),
     )
-    traces, pending = MemoryTraceStore(), MemoryPendingRequests()
+    traces, pending, outbox = MemoryTraceStore(), MemoryPendingRequests(), MemoryOutbox()
     return Backend(
-        lambda: store, lambda: uses, lambda: publications, lambda: queue, lambda: traces, lambda: pending
+        lambda: store,
+        lambda: uses,
+        lambda: publications,
+        lambda: queue,
+        lambda: traces,
+        lambda: pending,
+        lambda: outbox,
     )
 
 
@@ -66,6 +80,7 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         queue=lambda: StorageQueue(connection.queue(f"{name}-crl")),
         traces=lambda: TableTraceStore(connection.table("traces")),
         pending=lambda: TablePendingRequests(connection.table("requests")),
+        outbox=lambda: TableOutbox(connection.table("outbox")),
     )
 
 

@@ -19,7 +19,7 @@ from shared.store.ports import (
     UseCounter,
 )
 from shared.store.traces import TraceStore
-from tests.contracts.backend import Backend, Store, in_azurite, in_memory
+from tests.contracts.backend import Backend, BothOutboxes, Store, in_azurite, in_memory
 
 
 @pytest.fixture
@@ -81,6 +81,11 @@ def traces(backend: Backend) -> TraceStore:
 @pytest.fixture
 def pending(backend: Backend) -> PendingRequests:
     return backend.pending()
+
+
+@pytest.fixture
+def outbox(backend: Backend) -> BothOutboxes:
+    return backend.outbox()
 
 
 @pytest.fixture

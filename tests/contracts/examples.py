@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from shared.store.outbox import FailureReport, Unreported
 from shared.store.pending import Decision, PendingRequest, Verdict
 from shared.store.ports import CertificateRecord, Claim, Revocation, RevocationChange, Supersession
 from shared.store.traces import Step, Trace
@@ -143,4 +144,30 @@ def pending(**changes: Any) -> PendingRequest:
 
 def verdict(**changes: Any) -> Verdict:
     usual = Verdict(Decision.APPROVED, "admin:ann", NOW + timedelta(hours=1), "seen on the phone")
+    return replace(usual, **changes)
+
+
+def unreported(**changes: Any) -> Unreported:
+    usual = Unreported(
+        issuer=ISSUER,
+        serial=serial(),
+        owner="device:1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+        identity="challenge-1",
+        noted_at=NOW,
+    )
+    return replace(usual, **changes)
+
+
+def failure(**changes: Any) -> FailureReport:
+    usual = FailureReport(
+        integration="default",
+        transaction_id="transaction-1",
+        owner="device:1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+        identity="challenge-1",
+        request=b"sealed",
+        result=-2147418113,
+        description="the vault is away",
+        noted_at=NOW,
+        due_at=NOW + timedelta(minutes=10),
+    )
     return replace(usual, **changes)

@@ -92,6 +92,7 @@ def test_silence_is_unavailable_soon(silent_port: int, act: str) -> None:
         ACTS[act](backend)
 
 
+DELETES = ("forget", "settle", "drop")
 TROUBLE = [
     Answer(500, "InternalError"),
     Answer(503, "ServerBusy"),
@@ -106,7 +107,7 @@ TROUBLE = [
 @pytest.mark.parametrize(
     ("act", "answer"),
     # What cannot be found is forgotten: a delete takes any 404 as done.
-    [(act, answer) for act in ACTS for answer in TROUBLE if act != "forget" or answer.status != 404],
+    [(act, answer) for act in ACTS for answer in TROUBLE if act not in DELETES or answer.status != 404],
     ids=lambda value: f"{value.status} {value.code}" if isinstance(value, Answer) else value,
 )
 def test_trouble_of_storage_is_unavailable(scripted: ScriptedStorage, act: str, answer: Answer) -> None:

@@ -30,8 +30,10 @@ from shared.store.memory_devices import (
     MemoryHoldStore,
     MemoryParkedEvents,
 )
+from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
+from shared.store.outbox import FailureReports, Outbox
 from shared.store.pending import PendingRequests
 from shared.store.ports import (
     CertificateRecord,
@@ -88,6 +90,7 @@ class MemoryApplication(Application):
         self.world = World()
         self.store = MemoryStore()
         self.blobs = MemoryPublicationStore()
+        self.outboxes = MemoryOutbox()
         self.queues: dict[str, MemoryQueue] = defaultdict(MemoryQueue)
 
     @cached_property
@@ -105,6 +108,14 @@ class MemoryApplication(Application):
     @cached_property
     def pending_requests(self) -> PendingRequests:
         return MemoryPendingRequests()
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return self.outboxes
+
+    @cached_property
+    def failure_reports(self) -> FailureReports:
+        return self.outboxes
 
     @cached_property
     def supersessions(self) -> SupersessionStore:

@@ -206,6 +206,7 @@ def test_renewal_needs_both_the_switch_and_the_window() -> None:
         ({"challenge": "intune", "certificate_only_renewal": True}, "see every request"),
         ({"renewal_window": 30}, "no effect without certificate_only_renewal"),
         ({"challenge": "static", "challenge_lifetime": 60}, "no effect on challenges"),
+        ({"challenge": "sealed", "integration": "default"}, "no effect without challenge"),
         ({"approval_days": 7}, "no effect without approval"),
         ({"approval": True, "approval_days": 0}, "greater than or equal to 1"),
         ({"approval": True, "approval_days": 91}, "less than or equal to 90"),

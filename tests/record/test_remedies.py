@@ -20,7 +20,7 @@ from tests.scep.authority import DAY, World, csr, key, self_signed
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 # Functions that make an error, and which: their first argument begins the reason.
 ANY = "any error"
-MAKERS = {"refusal": "PolicyViolation", "_mismatch": "ChallengeRejected"}
+MAKERS = {"refusal": "PolicyViolation", "_mismatch": "ChallengeRejected", "Verdict": "IntuneRejection"}
 
 
 @cache

@@ -1,0 +1,18 @@
+"""Work by clock for mode "intune": what was issued and never reported is withdrawn, and failures are told."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from shared.wiring import application
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("sweep_intune")
+@blueprint.timer_trigger(arg_name="timer", schedule="45 */3 * * * *", run_on_startup=False)
+def sweep_intune(timer: func.TimerRequest) -> None:
+    """Every three minutes; nothing to do, and no storage call, where no tenant has settings."""
+    sweep = application().intune_sweep
+    if sweep is not None:
+        sweep.run()
