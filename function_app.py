@@ -2,11 +2,22 @@
 
 import azure.functions as func
 
-from functions import approvals, challenges, direct, management, pki, scep, timers, traces
+from functions import (
+    approvals,
+    challenges,
+    crl,
+    crl_timers,
+    direct,
+    management,
+    pki,
+    scep,
+    timers,
+    traces,
+)
 from shared.wiring import close
 
 __all__ = ["app", "close"]  # the embedded host calls `close` at its end
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for room in (scep, challenges, pki, management, approvals, direct, traces, timers):
+for room in (scep, challenges, pki, management, crl, approvals, direct, traces, timers, crl_timers):
     app.register_functions(room.blueprint)

@@ -24,7 +24,7 @@ cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
 cli.add_typer(cert.cli, name="cert", help="Certificates: issue, list, show, revoke.")
 cli.add_typer(request.cli, name="request", help="Enrolments that wait for approval: list, approve, deny.")
-cli.add_typer(crl.cli, name="crl", help="The certificate revocation list: publish, show.")
+cli.add_typer(crl.cli, name="crl", help="The certificate revocation lists: publish, show, reconcile.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
 cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)
 cli.command("init", help="What this machine needs before the first run: settings, profiles, a CA.")(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from shared.x509.extensions import (
     authority_key_identifier,
     crl_distribution_points,
 )
+from shared.x509.serial import shard_of
 
 _ISSUING = frozenset({Signable.CERTIFICATE, Signable.CRL, Signable.REQUEST, Signable.ANNOUNCEMENT})
 
@@ -44,6 +46,10 @@ class Locations:
     def crl(self) -> str:
         return f"{self.base_url}/crl/{self.issuer}.crl"
 
+    def shard_crl(self, count: int, number: int) -> str:
+        """Shard `number` of `count`."""
+        return f"{self.base_url}/crl/{self.issuer}/{count}-{number}.crl"
+
     @property
     def ca_certificate(self) -> str:
         return f"{self.base_url}/ca/{self.issuer}.cer"
@@ -51,7 +57,10 @@ class Locations:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """`chain` is the CA's own chain, parent first, root last. Raises IssuanceFault if the parts do not fit."""
+    """`chain` is the CA's own chain, parent first, root last. Raises IssuanceFault if the parts do not fit.
+
+    Certificates name the full CRL, or their shard of `shards` where that is not 0.
+    """
 
     certificate: Certificate
     chain: tuple[Certificate, ...]
@@ -60,6 +69,7 @@ class Issuer:
     key: SigningKey = field(init=False, repr=False)
     algorithm: bytes = field(init=False, repr=False)
     id: str = field(init=False)
+    shards: int = field(default=0, init=False)
     _tail: tuple[Extension, ...] = field(init=False, repr=False)
 
     def __post_init__(self, raw_key: SigningKey) -> None:
@@ -73,11 +83,17 @@ class Issuer:
         object.__setattr__(self, "algorithm", algorithm)
         object.__setattr__(self, "key", linting_key(raw_key, linter))
         object.__setattr__(self, "id", issuer_id(self.certificate.spki))
-        object.__setattr__(self, "_tail", self._issuer_extensions())
+        object.__setattr__(self, "_tail", self._issuer_extensions(self.locations.crl))
 
     @property
     def locations(self) -> Locations:
         return Locations(self.base_url, self.id)
+
+    def sharded(self, count: int) -> Issuer:
+        """This issuer, whose certificates name one of `count` shards."""
+        other = copy(self)
+        object.__setattr__(other, "shards", count)
+        return other
 
     def compose(self, template: CertificateTemplate, serial: str) -> bytes:
         """The TBSCertificate of `template` under this issuer: serial, AKI, CDP and AIA added, life cut to ours.
@@ -91,7 +107,7 @@ class Issuer:
             spki=template.spki,
             not_before=template.not_before,
             not_after=self.bound(template.not_after),
-            extensions=(*template.extensions, *self._tail),
+            extensions=(*template.extensions, *self._extensions_for(serial)),
         )
         return compose_tbs(
             bounded,
@@ -121,9 +137,15 @@ class Issuer:
             if child.issuer.encoded != parent.subject.encoded or not parent.is_ca:
                 raise IssuanceFault(f"the chain breaks at {child.subject.text()}: its issuer is another")
 
-    def _issuer_extensions(self) -> tuple[Extension, ...]:
+    def _extensions_for(self, serial: str) -> tuple[Extension, ...]:
+        if not self.shards:
+            return self._tail
+        number = shard_of(serial, self.shards)
+        return self._issuer_extensions(self.locations.shard_crl(self.shards, number))
+
+    def _issuer_extensions(self, crl: str) -> tuple[Extension, ...]:
         return (
             authority_key_identifier(self.certificate.subject_key_identifier or b""),
-            crl_distribution_points((self.locations.crl,)),
+            crl_distribution_points((crl,)),
             authority_information_access((), (self.locations.ca_certificate,)),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 
 from shared.asn1.pem import pem
 from shared.errors import IssuanceFault
-from shared.revocation.publication import newest
+from shared.revocation.edition import newest
 from shared.store.ports import Revocation, RevocationChange
-from shared.x509.crl import build_crl, verify_crl
+from shared.x509.crl import verify_crl
+from shared.x509.crl_list import EntryList
+from shared.x509.crl_template import CRLTemplate, compose_crl, sign_crl
 from tests.revocation.authority import LIFE, MINUTE, SECOND, Authority
 from tests.scep.authority import DAY, NOW
 
@@ -193,7 +197,14 @@ def test_a_blob_that_we_did_not_publish_stops_the_publisher(ca: Authority, spoil
     ca.publications.put(
         ca.publisher.name, data, content_type="x/y", max_age=1, metadata=cursor, overwrite=True
     )
-    for act in (ca.publisher.publish, ca.publisher.is_due, lambda: ca.publisher.publish_change(ca.now)):
+    acts: list[Callable[[], object]] = [
+        ca.publisher.publish,
+        lambda: ca.publisher.publish_change(ca.now),
+        ca.publisher.full,
+    ]
+    if "cursor" in spoilt:  # the rest does not show without reading it all
+        acts.append(ca.publisher.is_due)
+    for act in acts:
         with pytest.raises(IssuanceFault, match="not a CRL that we published"):
             act()
     left = ca.publications.read(ca.publisher.name)
@@ -201,30 +212,38 @@ def test_a_blob_that_we_did_not_publish_stops_the_publisher(ca: Authority, spoil
     assert left.data == data
 
 
-@pytest.mark.parametrize("spoilt", ["signature", "number", "entries", "bytes"])
+@pytest.mark.parametrize("spoilt", ["signature", "number", "entries", "bytes", "time", "pointer"])
 def test_a_crl_that_came_out_wrong_is_never_published(
     ca: Authority, monkeypatch: pytest.MonkeyPatch, spoilt: str
 ) -> None:
     ca.revoke(ca.issue())
 
-    def build(**asked: Any) -> bytes:
+    def compose(template: CRLTemplate, entries: EntryList, **named: Any) -> bytes:
         if spoilt == "number":
-            asked["number"] += 1
+            template = replace(template, number=template.number + 1)
         if spoilt == "entries":
-            asked["entries"] = ()
-        der = bytearray(build_crl(**asked))
+            entries = EntryList(b"", 0, 0)
+        if spoilt == "time":
+            template = replace(template, next_update=template.next_update + LIFE)
+        if spoilt == "pointer":
+            template = replace(template, freshest="http://pki.example.org/elsewhere.crl")
+        return compose_crl(template, entries, **named)
+
+    def sign(*given: Any) -> bytes:
+        der = bytearray(sign_crl(*given))
         if spoilt == "signature":
             der[-1] ^= 1
         return b"junk" if spoilt == "bytes" else bytes(der)
 
-    monkeypatch.setattr("shared.revocation.publication.build_crl", build)
+    monkeypatch.setattr("shared.revocation.crl_signing.compose_crl", compose)
+    monkeypatch.setattr("shared.revocation.crl_signing.sign_crl", sign)
     with pytest.raises(IssuanceFault, match="does not"):
         ca.publisher.publish()
     assert ca.publications.headers == {}
 
 
 def test_many_revocations_are_listed_in_one_crl(ca: Authority) -> None:
-    serials = {f"25aa{number:034x}" for number in range(3000)}
+    serials = {f"27aa{number:034x}" for number in range(3000)}
     for serial in serials:
         revocation = Revocation("cessationOfOperation", datetime(2026, 11, 20, tzinfo=UTC), "mass")
         ca.store.note_change(RevocationChange(ca.issuer.id, serial, NOW, revocation))
