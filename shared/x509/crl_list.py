@@ -16,7 +16,8 @@ from shared.errors import MalformedMessage
 from shared.x509.serial import day_octets
 
 _OURS: Final = b"\x02\x13"  # an INTEGER of nineteen octets
-_LAST: Final = b"\xff"  # sorts behind every key
+_FIRST: Final = b"\x02"  # every key is an INTEGER, and so behind this
+_LAST: Final = b"\x03"  # and before this
 _SPREAD: Final = 6  # where the spread octet is in an entry of ours: two headers, two octets of the day
 
 
@@ -155,7 +156,7 @@ def _places(listed: EntryList, keys: Collection[bytes]) -> dict[bytes, _Place]:
     data, position, end = listed.data, listed.start, listed.end
     places: dict[bytes, _Place] = {}
     ahead = iter(keys)
-    wanted, previous, count = next(ahead, _LAST), b"", 0
+    wanted, previous, count = next(ahead, _LAST), _FIRST, 0
     try:
         while position < end:  # once for each of a million entries: no calls but those needed
             stop = position + 2 + data[position + 1]
@@ -163,6 +164,8 @@ def _places(listed: EntryList, keys: Collection[bytes]) -> dict[bytes, _Place]:
             if key <= previous or data[position] != tags.SEQUENCE:
                 raise _Disorder
             while key >= wanted:
+                if wanted == _LAST:
+                    raise MalformedMessage("an entry without a serial number")
                 places[wanted] = _Place(position, stop if key == wanted else position, count)
                 wanted = next(ahead, _LAST)
             previous, position, count = key, stop, count + 1
@@ -207,7 +210,7 @@ def _stop(data: bytes, position: int, end: int) -> int:
 
 
 def _key(data: bytes, position: int) -> bytes:
-    try:
-        return data[position + 2 : position + 4 + data[position + 3]]
-    except IndexError:
-        raise MalformedMessage("an entry without a serial number") from None
+    key = data[position + 2 : position + 4 + data[position + 3]] if position + 4 <= len(data) else b""
+    if not key.startswith(_FIRST):
+        raise MalformedMessage("an entry without a serial number")
+    return key
