@@ -59,8 +59,9 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
+bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations, and what a long CRL costs
 	@$(BIN)/python -m bench.enrolment
+	@$(BIN)/python -m bench.crl
 
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

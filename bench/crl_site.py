@@ -17,7 +17,7 @@ from shared.revocation.labels import Label, Ledger
 from shared.revocation.publication import CRLPublisher
 from shared.revocation.scopes import CRLPlan
 from shared.store.memory import MemoryPublicationStore, MemoryStore
-from shared.store.ports import PublishedObject, Revocation, RevocationChange
+from shared.store.ports import PublicationStore, PublishedObject, Revocation, RevocationChange
 from shared.x509.crl_entry import RevokedEntry
 from shared.x509.crl_list import EntryList
 from shared.x509.crl_template import CRLTemplate, compose_crl, sign_crl
@@ -76,31 +76,34 @@ class CountingStore(MemoryStore):
             yield found
 
 
-class CountingPublications(MemoryPublicationStore):
+class CountingPublications:
     """Counts the blobs that are put."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.puts = 0
+    def __init__(self, store: PublicationStore) -> None:
+        self._store, self.puts = store, 0
+        self.read, self.stat = store.read, store.stat
 
     def put(self, name: str, data: bytes, **named: Any) -> None:  # noqa: ANN401 - as the store's own
         self.puts += 1
-        super().put(name, data, **named)
+        self._store.put(name, data, **named)
 
 
 class CRLSite:
     """A full CRL of `size` entries stands published, and with `shards` or `deltas` the whole set."""
 
-    def __init__(self, size: int, *, shards: int = 0, deltas: bool = False) -> None:
+    def __init__(
+        self, size: int, *, shards: int = 0, deltas: bool = False, over: PublicationStore | None = None
+    ) -> None:
         self.now = START
-        self.key, self.store, self.publications = CountingKey(), CountingStore(), CountingPublications()
+        self.key, self.store = CountingKey(), CountingStore()
+        self.publications = CountingPublications(over or MemoryPublicationStore())
         self.issuer = _issuer(self.key)
         plan = CRLPlan(3 * DAY, DAY if deltas else None, shards)
         self.publisher = CRLPublisher(self.issuer, self.store, self.publications, plan, lambda: self.now)
         self._seed(size)
         if shards or deltas:
             self.publisher.publish()
-        self.now += 30 * MINUTE
+        self.now += 90 * MINUTE
         self.forget()
 
     def forget(self) -> None:
