@@ -121,7 +121,7 @@ class Edition:
         return {serial_key(serial): (_entry(serial, state), at) for serial, (state, at) in found.items()}
 
     def _rows(self) -> Iterable[RevocationChange]:
-        since = self._full.ledger.cursor if self._full else self._now
+        since = min(self._full.ledger.cursor, self._now) if self._full else self._now
         return self._changes.changes(self._issuer.id, since - OVERLAP)
 
     def _merge(self, news: News, standing: Iterable[Standing]) -> Merged:

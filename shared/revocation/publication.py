@@ -24,6 +24,11 @@ from shared.store.ports import PublicationStore, RevocationStore
 log = logging.getLogger("scepter.crl")
 
 _TRIES = 5
+_SKEW = timedelta(seconds=2)
+"""How far apart the clocks of two workers may be without a change being taken for covered; less than its message's
+delay in the queue, or nothing would ever be covered."""
+_AHEAD = timedelta(minutes=1)
+"""A cursor that lies further in the future is of a clock that was wrong, and promises nothing."""
 _KEPT = timedelta(days=7)
 """How long change rows are kept behind the cursor, for whoever wants to know what happened."""
 
@@ -83,7 +88,9 @@ class CRLPublisher:
     def changes_needed_since(self) -> datetime | None:
         """Change rows from before this time no CRL will ask for again; None before the first CRL."""
         status = self.publications.stat(self.name)
-        return None if status is None else Ledger.read(self.name, status.metadata).cursor - _KEPT
+        if status is None:
+            return None
+        return min(Ledger.read(self.name, status.metadata).cursor, self.clock()) - _KEPT
 
     def _publish(self, order: Order, is_done: Callable[[], bool]) -> int | None:
         printed: set[Scope] = set()
@@ -112,7 +119,7 @@ class CRLPublisher:
         if status is None:
             return False
         ledger = Ledger.read(self.name, status.metadata)
-        if ledger.cursor <= changed_at or not self._has(ledger):
+        if not changed_at + _SKEW < ledger.cursor <= self.clock() + _AHEAD or not self._has(ledger):
             return False
         CRLBlobs(self.publications).mend_pem(self.name, int(status.metadata.get("number", "0")))
         return True

@@ -104,7 +104,7 @@ def test_the_next_is_due_at_half_life(ca: Authority) -> None:
 def test_a_change_that_is_covered_publishes_nothing(ca: Authority) -> None:
     record = ca.issue()
     ca.revoke(record)
-    changed_at, ca.now = ca.now, ca.now + SECOND
+    changed_at, ca.now = ca.now, ca.now + 5 * SECOND
     assert ca.publisher.publish_change(changed_at)
     before = dict(ca.publications._blobs)
     ca.now += HOUR
@@ -112,12 +112,31 @@ def test_a_change_that_is_covered_publishes_nothing(ca: Authority) -> None:
     assert ca.publications._blobs == before
 
 
-def test_a_change_of_the_very_second_of_the_crl_is_not_taken_for_covered(ca: Authority) -> None:
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_a_change_by_a_clock_that_is_a_little_behind_is_not_taken_for_covered(
+    ca: Authority, behind: int
+) -> None:
     ca.publisher.publish()
+    ca.now -= behind * SECOND
     record = ca.issue()
     ca.revoke(record)
-    assert ca.publisher.publish_change(ca.now)
+    changed_at, ca.now = ca.now, NOW + 5 * SECOND
+    assert ca.publisher.publish_change(changed_at)
     assert record.serial in ca.listed()
+
+
+def test_a_publisher_whose_clock_was_ahead_hides_no_change(ca: Authority) -> None:
+    ca.now += 3 * HOUR
+    ca.publisher.publish()
+    number, ca.now = ca.crl().number, NOW + MINUTE
+    record = ca.issue()
+    ca.revoke(record)
+    changed_at, ca.now = ca.now, ca.now + 5 * SECOND
+    assert ca.publisher.publish_change(changed_at)
+    assert record.serial in ca.listed()
+    assert ca.crl().number > number
+    assert not ca.publisher.publish_change(changed_at)
+    assert ca.publisher.changes_needed_since() == ca.now - 7 * DAY
 
 
 def test_the_first_request_publishes_whatever_its_time(ca: Authority) -> None:
