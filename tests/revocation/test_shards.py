@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from shared.asn1 import oids
 from shared.errors import IssuanceFault, StoreUnavailable
 from shared.revocation.reconciliation import Reconciler
 from shared.revocation.scopes import CRLPlan, shards
-from shared.store.ports import CertificateRecord, Revocation
+from shared.store.memory import MemoryStore
+from shared.store.ports import CertificateRecord, Revocation, RevocationChange
 from shared.x509.crl_extensions import issuing_distribution_point
 from shared.x509.crl_outline import read_outline
 from shared.x509.extensions import crl_distribution_points
@@ -205,6 +208,18 @@ def test_counts_in_use_survive_the_loss_of_the_full_crl(ca: Authority) -> None:
     assert reconcile(ca).retired == [4]
 
 
+def test_a_count_is_kept_as_long_as_promises_may_be_kept(ca: Authority) -> None:
+    """A certificate that was promised may come on record a day later, and a worker may not know of the new settings."""
+    ca.publisher.publish()
+    ca.replan(shards=2)
+    retired = []
+    for days in (1, 6, 8):
+        ca.now = NOW + days * DAY
+        ca.publisher.publish()
+        retired += [(days, count) for count in reconcile(ca).retired]
+    assert retired == [(8, 4)]
+
+
 def reconcile(ca: Authority) -> Any:
     return Reconciler(ca.publisher, ca.store, lambda: ca.now).run()
 
@@ -289,45 +304,79 @@ def test_a_round_that_was_cut_off_goes_on_where_it_ended(ca: Authority) -> None:
     assert numbers(ca)[0] == done[0]
 
 
-def test_a_slow_publisher_does_not_put_an_old_state_back_into_a_shard(ca: Authority) -> None:
-    """It read the change rows, and slept while another published what came after."""
+class Watched(MemoryStore):
+    """`after_changes` runs after change rows have been read, with how often that was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings, self.after_changes = 0, dict[int, Callable[[], object]]()
+
+    def changes(self, issuer: str, since: datetime) -> Iterator[RevocationChange]:
+        yield from list(super().changes(issuer, since))
+        self.readings += 1
+        self.after_changes.pop(self.readings, lambda: None)()
+
+
+@pytest.mark.parametrize("sleeps_after", [1, 2, "the shard was read", "all was read"])
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_slow_publisher_does_not_put_an_old_state_back_into_a_shard(
+    sleeps_after: object, dies: bool
+) -> None:
+    """It sleeps somewhere, while another lifts the hold that it has read of, and publishes. Even if it dies before the
+    full CRL, the shard must not be what it was."""
+    store = Watched()
+    ca = Authority(plan=CRLPlan(LIFE, shards=4), store=store)
     record = ca.issue()
     ca.publisher.publish()
     ca.now += HOUR
     ca.revoke(record, "certificateHold")
-    ca.now += SECOND
-    view = WatchedPublications(ca.publications)
-    slow = ca.publisher_over(view)
+    ca.now += 5 * SECOND
     meanwhile = iter([True])
 
-    def lifted(name: str) -> None:
-        if name == ca.shard(record) and next(meanwhile, False):
+    def lift() -> None:
+        if next(meanwhile, False):
             ca.now += MINUTE
             ca.lift(record)
             publish(ca)
             assert ca.listed(ca.shard(record)) == {}
 
-    view.before_put = lifted
-    slow.publish_change(ca.now - SECOND)
+    def before_put(name: str) -> None:
+        if sleeps_after == "all was read":
+            lift()
+        if dies and name == ca.publisher.name:
+            raise Crash
+
+    view = WatchedPublications(ca.publications)
+    view.before_put = before_put
+    view.after_stat = lambda name: (
+        lift() if sleeps_after == "the shard was read" and name == ca.shard(record) else None
+    )
+    if isinstance(sleeps_after, int):
+        store.readings, store.after_changes = 0, {sleeps_after: lift}
+    with suppress(Crash):
+        ca.publisher_over(view).publish_change(ca.now - 5 * SECOND)
+    assert next(meanwhile, True) is True
     assert ca.listed(ca.shard(record)) == ca.listed() == {}
 
 
 def test_a_loser_makes_good_what_it_put_into_a_shard(ca: Authority) -> None:
-    """A mend is in no change row: the loser's shard was cut out of a list without it."""
+    """It read the full CRL and slept for hours. What another mended meanwhile is in no change row, and the change rows
+    that led the loser to the shard are not read again."""
     mended, other = in_shard(ca, 1), in_shard(ca, 1)
     ca.publisher.publish()
     ca.now += HOUR
     ca.revoke(other)
-    ca.now += SECOND
+    changed_at, ca.now = ca.now, ca.now + 5 * SECOND
     view = WatchedPublications(ca.publications)
     meanwhile = iter([True])
 
-    def reconciled(name: str) -> None:
+    def reconcile(name: str) -> None:
         if name == ca.publisher.name and next(meanwhile, False):
+            ca.now += 3 * HOUR
             ca.publisher.publish({mended.serial: Revocation("superseded", NOW, "reconciliation")})
 
-    view.before_put = reconciled
-    ca.publisher_over(view).publish_change(ca.now - SECOND)
+    view.after_read = reconcile
+    ca.publisher_over(view).publish_change(changed_at)
     expected = {mended.serial: "superseded", other.serial: "keyCompromise"}
     assert ca.listed() == expected
     assert ca.listed(ca.shard(mended)) == expected

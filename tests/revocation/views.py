@@ -9,12 +9,13 @@ from shared.store.memory import MemoryPublicationStore
 
 
 class WatchedPublications:
-    """`before_put` runs before each put, `after_read` after each read."""
+    """`before_put` runs before each put, `after_read` and `after_stat` after each of those."""
 
     def __init__(self, store: MemoryPublicationStore) -> None:
         self.store = store
         self.before_put: Callable[[str], object] = lambda name: None
         self.after_read: Callable[[str], object] = lambda name: None
+        self.after_stat: Callable[[str], object] = lambda name: None
         self.puts: list[str] = []
 
     def read(self, name: str) -> Any:
@@ -23,7 +24,9 @@ class WatchedPublications:
         return found
 
     def stat(self, name: str) -> Any:
-        return self.store.stat(name)
+        found = self.store.stat(name)
+        self.after_stat(name)
+        return found
 
     def put(self, name: str, data: bytes, **named: Any) -> None:
         self.before_put(name)
