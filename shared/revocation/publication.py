@@ -69,16 +69,14 @@ class CRLPublisher:
         winning."""
         order = Order(everything=True, mends=mends or {}, retired=retired)
         with self._turn:
-            number = self._publish(order, lambda: False)
-        assert number is not None  # noqa: S101 - nothing is ever done already
-        return number
+            return self._publish(order, lambda: False)
 
     def publish_change(self, changed_at: datetime) -> bool:
         """Publish for a change written before `changed_at`, unless CRLs that read it stand already."""
         if self._covers(changed_at):
             return False
         with self._turn:
-            return self._publish(Order(everything=False), lambda: self._covers(changed_at)) is not None
+            return self._publish(Order(everything=False), lambda: self._covers(changed_at)) > 0
 
     def covers_shards(self) -> bool:
         """Whether the shards that the plan wants are published, so that certificates may name them. One call."""
@@ -92,11 +90,12 @@ class CRLPublisher:
             return None
         return min(Ledger.read(self.name, status.metadata).cursor, self.clock()) - _KEPT
 
-    def _publish(self, order: Order, is_done: Callable[[], bool]) -> int | None:
+    def _publish(self, order: Order, is_done: Callable[[], bool]) -> int:
+        """The number of the full CRL; 0 if another has done it."""
         printed: set[Scope] = set()
         for _ in range(_TRIES):
             if not printed and is_done():  # else a shard may be cut out of a list that lost
-                return None
+                return 0
             try:
                 return self._edition(order, printed).run()
             except Conflict:
