@@ -59,8 +59,9 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
+bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations, and what a long CRL costs
 	@$(BIN)/python -m bench.enrolment
+	@$(BIN)/python -m bench.crl
 
 bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
 	@$(BIN)/python -m bench.ocsp

@@ -5,6 +5,8 @@ import azure.functions as func
 from functions import (
     approvals,
     challenges,
+    crl,
+    crl_timers,
     direct,
     event_timers,
     events,
@@ -30,12 +32,14 @@ for room in (
     ocsp,
     events,
     management,
+    crl,
     revocations,
     monday,
     approvals,
     direct,
     traces,
     timers,
+    crl_timers,
     event_timers,
     intune,
 ):

@@ -52,6 +52,17 @@ def resident_mib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def forget_peak() -> None:
+    """From here on `peak_mib` counts (proc(5): clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mib() -> float:
+    """The most memory this process has had in use since `forget_peak`, MiB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def description() -> str:
     """Cores and load: figures of a busy machine are not those of an idle one."""
     return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"

@@ -277,3 +277,18 @@ def test_a_tenant_is_one_setting_for_each_value() -> None:
 def test_a_tenant_is_checked_as_a_whole(values: dict[str, str], fault: str) -> None:
     environment = {f"SCEPTER_INTUNE__DEFAULT__{name}": value for name, value in values.items()}
     assert fault in refusal({**LOCAL, **environment})
+
+
+@pytest.mark.parametrize("count", ["1", "3", "6", "255", "512", "-2", "x"])
+def test_shards_are_a_power_of_two(count: str) -> None:
+    assert refusal({**LOCAL, "SCEPTER_CRL_SHARDS": count}).startswith("SCEPTER_CRL_SHARDS: ")
+    for right in (0, 2, 16, 256):
+        assert load({**LOCAL, "SCEPTER_CRL_SHARDS": str(right)}).crl_shards == right
+
+
+@pytest.mark.parametrize("hours", ["0.5", "73", "-1"])
+def test_a_delta_lives_an_hour_at_least_and_no_longer_than_a_crl(hours: str) -> None:
+    assert refusal({**LOCAL, "SCEPTER_CRL_DELTA_HOURS": hours}).startswith("SCEPTER_CRL_DELTA_HOURS: ")
+    settings = load({**LOCAL, "SCEPTER_CRL_DELTA_HOURS": "72"})
+    assert settings.crl_delta_life == settings.crl_life == timedelta(hours=72)
+    assert load(LOCAL).crl_delta_life is None

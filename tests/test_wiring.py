@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509 as pyca
 
 from shared import config
 from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
 from shared.config import SettingsError
-from shared.errors import KeyUnavailable
+from shared.errors import KeyUnavailable, StoreUnavailable
+from shared.revocation.scopes import CRLPlan
+from shared.store.memory import MemoryPublicationStore, MemoryStore
 from shared.wiring import Application
+from tests.ca.stores import order, template
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -104,3 +109,58 @@ def test_a_profile_names_a_tenant_that_has_settings(environment: dict[str, str],
     assert set(app.intune_clients) == {"branch-office"}
     assert app.asks_intune
     app.close()
+
+
+class Published(Application):
+    """Over memory."""
+
+    def __init__(self, environment: dict[str, str], blobs: MemoryPublicationStore) -> None:
+        super().__init__(config.load(environment), environment, clock=lambda: NOW)
+        vars(self).update(records=MemoryStore(), publications=blobs)
+
+
+def named_by(app: Application) -> str:
+    """The CDP of a certificate that `app` issues."""
+    issued = app.authority.issue(template(), order("one"), now=NOW)
+    points = pyca.load_der_x509_certificate(issued.certificate.der).extensions.get_extension_for_class(
+        pyca.CRLDistributionPoints
+    )
+    names = next(iter(points.value)).full_name
+    assert names is not None
+    return str(names[0].value)
+
+
+def test_certificates_name_their_shard_once_it_is_published(environment: dict[str, str]) -> None:
+    blobs = MemoryPublicationStore()
+    app = Published(environment | {"SCEPTER_CRL_SHARDS": "4"}, blobs)
+    place = named_by(app)
+    assert re.fullmatch(rf"http://pki.example.org/crl/{app.issuer.id}/4-[0-3]\.crl", place)
+    assert place.removeprefix("http://pki.example.org/") in blobs.headers
+    numbers = {name: found.metadata.get("number") for name, found in blobs._blobs.items()}
+    named_by(Published(environment | {"SCEPTER_CRL_SHARDS": "4"}, blobs))
+    assert numbers == {name: found.metadata.get("number") for name, found in blobs._blobs.items()}
+
+
+def test_without_shards_no_publication_is_asked_for(environment: dict[str, str]) -> None:
+    app = Published(environment, MemoryPublicationStore())
+    del vars(app)["publications"]
+    assert named_by(app) == app.issuer.locations.crl
+
+
+def test_certificates_name_the_full_crl_while_shards_cannot_be_published(
+    environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away(MemoryPublicationStore):
+        def put(self, name: str, data: bytes, **_: object) -> None:
+            raise StoreUnavailable("away")
+
+    app = Published(environment | {"SCEPTER_CRL_SHARDS": "4"}, Away())
+    assert named_by(app) == app.issuer.locations.crl
+    assert "name the full CRL: away" in caplog.text
+
+
+def test_shards_and_deltas_come_from_settings(environment: dict[str, str]) -> None:
+    settings = {"SCEPTER_CRL_HOURS": "48", "SCEPTER_CRL_SHARDS": "8", "SCEPTER_CRL_DELTA_HOURS": "6"}
+    plan = Published(environment | settings, MemoryPublicationStore()).crl_publisher.plan
+    assert plan == CRLPlan(timedelta(hours=48), timedelta(hours=6), 8)
+    assert plan.interval == timedelta(hours=3)

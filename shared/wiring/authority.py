@@ -11,8 +11,10 @@ from shared.ca.direct import DirectIssuance
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RegistrationAuthority
-from shared.errors import KeyUnavailable
+from shared.errors import KeyUnavailable, PKIError
 from shared.policy.profiles import Profiles
+from shared.revocation.publication import CRLPublisher
+from shared.revocation.scopes import CRLPlan
 from shared.wiring.stores import Stores
 from shared.x509.certificate import Certificate
 
@@ -45,7 +47,7 @@ class Authority(Stores):
 
     @cached_property
     def authority(self) -> CertificateAuthority:
-        return CertificateAuthority(self.issuer, self.records)
+        return CertificateAuthority(self._issuing(), self.records)
 
     @cached_property
     def direct(self) -> DirectIssuance:
@@ -54,6 +56,25 @@ class Authority(Stores):
     def successor(self) -> Certificate | None:
         """The CA that will issue next, None as long as none is prepared; in Azure there is no way to prepare one."""
         return None if self.in_azure else self.ca_folder.successor()
+
+    @cached_property
+    def crl_publisher(self) -> CRLPublisher:
+        settings = self.settings
+        plan = CRLPlan(settings.crl_life, settings.crl_delta_life, settings.crl_shards)
+        return CRLPublisher(self.issuer, self.records, self.publications, plan, self.clock)
+
+    def _issuing(self) -> Issuer:
+        """The issuer whose certificates name their shard, once there is one: a CDP never leads nowhere."""
+        count = self.settings.crl_shards
+        if not count:
+            return self.issuer
+        try:
+            if not self.crl_publisher.covers_shards():
+                self.crl_publisher.publish()
+        except PKIError as error:
+            log.critical("no shards: certificates of this worker name the full CRL: %s", error.reason)
+            return self.issuer
+        return self.issuer.sharded(count)
 
     def renew_ra(self) -> None:
         """Make the next RA identity if the newest has passed half its life."""
