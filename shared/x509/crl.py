@@ -75,10 +75,10 @@ def build_crl(
     next_update: datetime,
     next_publish: datetime | None,
 ) -> bytes:
-    """DER of a version 2 CRL, signed with SHA-256, or SHA-384 by a P-384 key. Times are aware, whole seconds.
+    """DER of a version 2 CRL, signed with SHA-256, or with SHA-384 or SHA-512 by P-384 and P-521 keys.
 
-    `signing_key` is only asked to sign. ValueError for a number or times that cannot be; IssuanceFault if the
-    CA certificate's subject cannot be written byte for byte.
+    Times are aware, whole seconds. `signing_key` is only asked to sign. ValueError for a number or times that cannot
+    be; IssuanceFault if the CA certificate's subject cannot be written byte for byte.
     """
     if not 0 <= number < 1 << _MAX_NUMBER_BITS:
         raise ValueError("a CRL number is not negative and has at most twenty octets")
@@ -144,9 +144,9 @@ def _issuer_name(certificate: Certificate) -> x509.Name:
     return name
 
 
-def _digest(public_key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
+def _digest(public_key: PublicKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
     if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.key_size > 256:
-        return hashes.SHA384()
+        return hashes.SHA384() if public_key.key_size == 384 else hashes.SHA512()
     return hashes.SHA256()
 
 
