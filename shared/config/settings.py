@@ -10,13 +10,14 @@ from shared.config.authority import AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.status import StatusSettings
+from shared.config.vault import VaultSettings
 
 
 class SettingsError(Exception):
     """One or more settings are wrong; the text names each with its reason and never its value."""
 
 
-class Settings(StatusSettings, EnrolmentSettings, AuthoritySettings, DeploymentSettings):
+class Settings(StatusSettings, EnrolmentSettings, VaultSettings, AuthoritySettings, DeploymentSettings):
     """All settings of the function app."""
 
 

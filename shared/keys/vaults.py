@@ -24,20 +24,20 @@ _QUIET.setLevel(logging.WARNING)
 
 @dataclass(frozen=True)
 class Vaults:
-    """Every vault that this process asks, each made once. Close it.
+    """Every vault that this process asks, each made once. Whoever brings the `transport` closes it.
 
     `audience` replaces what a vault's challenge says about tokens, and is all that tokens are then asked for:
-    for hosts whose name is not that of their audience. A `transport` of one's own is closed by whoever brings it.
+    for hosts whose name is not that of their audience.
     """
 
     credential: TokenCredential
+    transport: VaultTransport
     budget: Budget = field(default_factory=Budget)
     patience: float = PATIENCE_SECONDS
     audience: str = ""
-    transport: VaultTransport | None = None
     clock: Clock = field(default_factory=Clock)
     _vaults: dict[str, Vault] = field(default_factory=dict, init=False, repr=False)
-    _lock: Any = field(default_factory=Lock, init=False, repr=False, compare=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def at(self, url: str) -> Vault:
         """The vault with this URL."""
@@ -48,22 +48,13 @@ class Vaults:
                 )
             return self._vaults[url]
 
-    def close(self) -> None:
-        """Close the connections."""
-        if self.transport is None and "_own_transport" in vars(self):
-            self._own_transport.close()
-
-    @cached_property
-    def _own_transport(self) -> VaultTransport:
-        return VaultTransport()
-
     @cached_property
     def _options(self) -> dict[str, Any]:
         credential = _PinnedAudience(self.credential, self.audience) if self.audience else self.credential
         return {
             "credential": credential,
             "verify_challenge_resource": not self.audience,
-            "transport": self.transport or self._own_transport,
+            "transport": self.transport,
             "retry_total": 0,
             "api_version": _API_VERSION,
             "logger": _QUIET,

@@ -35,7 +35,7 @@ class Revoking(Authority):
 
     @cached_property
     def ca_publisher(self) -> CACertificatePublisher:
-        return CACertificatePublisher(self.issuer, self.publications, self.ca_folder.root_crl())
+        return CACertificatePublisher(self.issuer, self.publications, self.ca_home.root_crl())
 
     def publish(self) -> int:
         """Publish the CA certificates and the next CRL; returns its number."""

@@ -96,7 +96,7 @@ def given_backend() -> Iterator[Backend]:
     )
     transport = VaultTransport(trust=environment.get("SCEPTER_TEST_VAULT_TRUST", ""))
     audience = environment.get("SCEPTER_TEST_VAULT_AUDIENCE", "")
-    vaults = Vaults(credential, audience=audience, transport=transport)
+    vaults = Vaults(credential, transport, audience=audience)
     backend = vault_backend(vaults, GIVEN_URL, hsm="SCEPTER_TEST_VAULT_HSM" in environment)
     yield backend
     vault = vaults.at(GIVEN_URL)

@@ -20,7 +20,7 @@ def vaults_over(
 ) -> Iterator[Vaults]:
     """What a process that uses the vault has; `options` are of Vaults."""
     transport = VaultTransport(trust=str(vault.trust))
-    vaults = Vaults(credential or FakeCredential(), audience=AUDIENCE, transport=transport, **options)
+    vaults = Vaults(credential or FakeCredential(), transport, audience=AUDIENCE, **options)
     yield vaults
     transport.close()
 

@@ -83,6 +83,11 @@ class FakeVault:
         with self._lock:
             self._troubles[operation].extend(troubles * times)
 
+    def forget_scripts(self) -> None:
+        """Nothing goes wrong any more."""
+        with self._lock:
+            self._troubles.clear()
+
     def serve(
         self, method: str, target: str, authorization: str, body: bytes
     ) -> tuple[Answer, Trouble | None]:
