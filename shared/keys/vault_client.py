@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_ATTEMPT: Final = 1.0  # seconds; with less left it is too late for another one
 _FIRST_PAUSE: Final = 0.2
+_LONGEST_RETRY_AFTER: Final = 60.0
 
 log = logging.getLogger("scepter.vault")
 
@@ -126,5 +127,5 @@ class Vault:
 
     def _unavailable(self, reason: str, seconds: float) -> KeyUnavailable:
         """Nothing before `seconds`; then those who were sent away come again at different times."""
-        later = max(seconds, 0.0) + self._patience * (1 + self._clock.random()) / 2
-        return KeyUnavailable(reason, retry_after=math.ceil(later))
+        later = min(max(seconds, 0.0), _LONGEST_RETRY_AFTER) + self._patience / 2
+        return KeyUnavailable(reason, retry_after=math.ceil(later * (1 + self._clock.random() / 2)))
