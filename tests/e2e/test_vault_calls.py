@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -192,6 +193,22 @@ def test_an_ra_is_renewed_by_one_signature_and_one_secret(
     other = VaultApplication(vault, azurite, unique_name)
     assert identity.certificate.der in [each.certificate.der for each in other.ra.identities(other.clock())]
     assert len(other.ra.identities(other.clock())) == 2
+    other.close()
+
+
+@pytest.mark.parametrize("algorithm", ["p-256"])
+def test_a_worker_does_not_renew_the_ra_that_another_has_renewed(
+    vault: FakeVault, app: VaultApplication, azurite: Azurite, unique_name: str
+) -> None:
+    other = VaultApplication(vault, azurite, unique_name)
+    later = app.clock() + timedelta(days=200)
+    for worker in (app, other):
+        assert len(worker.ra.identities(later)) == 1
+        worker.clock = lambda: later
+    for worker in (app, other, app):
+        worker.renew_ra()
+    assert vault.calls["secrets/set"] == 1
+    assert len(other.ra.identities(later)) == 2
     other.close()
 
 

@@ -14,15 +14,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
+from shared.asn1.pem import pem
+from shared.ca import hierarchy
+from shared.ca.issuer import Issuer
 from shared.cms.enveloped import EnvelopedMessage
 from shared.cms.signing import sign_message
-from shared.errors import IntegrityFailure
-from shared.keys.ports import SigningKey
+from shared.errors import IntegrityFailure, IssuanceFault
+from shared.keys import software
+from shared.keys.ports import SigningKey, public_key_info
 from shared.keys.signatures import sign, signature_algorithm, verify
 from shared.x509.certificate import Certificate
 from shared.x509.crl import build_crl
+from shared.x509.names import Name
+from tests.ca.tiers import device_of, empty_crl
 from tests.keys.backends import ALGORITHMS, Backend, decrypting
 from tests.programs import OpenSSL
+from tests.scep.authority import NOW as THEN
+from tests.scep.authority import URL
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -102,8 +110,8 @@ def test_a_certificate_with_pss(backend: Backend, openssl: OpenSSL) -> None:
 
 def test_a_request(key: SigningKey, algorithm: str, openssl: OpenSSL) -> None:
     builder = x509.CertificateSigningRequestBuilder().subject_name(NAME)
-    pem = builder.sign(key, digest_for(algorithm)).public_bytes(Encoding.PEM)
-    assert "verify OK" in openssl.words("req", "-verify", "-noout", data=pem)
+    request = builder.sign(key, digest_for(algorithm)).public_bytes(Encoding.PEM)
+    assert "verify OK" in openssl.words("req", "-verify", "-noout", data=request)
 
 
 def test_a_crl(key: SigningKey, algorithm: str, openssl: OpenSSL) -> None:
@@ -191,3 +199,31 @@ def test_what_does_not_decrypt_is_told_from_nothing_else(backend: Backend, opens
 
 def test_a_copy_is_as_good(key: SigningKey) -> None:
     assert copy.copy(key).public_key() == copy.deepcopy(key).public_key() == key.public_key()
+
+
+def test_an_issuer_behind_its_linter(key: SigningKey, algorithm: str, openssl: OpenSSL) -> None:
+    """A certificate and a CRL as the product makes them, down from a root of another kind."""
+    root_key = software.generate("p-256")
+    root = hierarchy.self_signed_root(
+        root_key, Name.build([("CN", "Root")]), not_before=THEN - DAY, life=7000 * DAY
+    )
+    issuing = hierarchy.subordinate(
+        root,
+        root_key,
+        spki=public_key_info(key),
+        subject=Name.build([("O", "Example"), ("CN", f"Issuing {algorithm}")]),
+        not_before=THEN - DAY,
+        life=1800 * DAY,
+        base_url=URL,
+    )
+    issuer = Issuer(issuing, (root,), key, URL)
+    device = device_of(issuer)
+    for name, certificate in {"root": root, "issuing": issuing, "device": device}.items():
+        (openssl.folder / f"{name}.pem").write_bytes(pem("CERTIFICATE", certificate.der))
+    root_crl = hierarchy.root_crl(root, root_key, now=THEN, life=365 * DAY)
+    (openssl.folder / "crls.pem").write_bytes(pem("X509 CRL", root_crl) + pem("X509 CRL", empty_crl(issuer)))
+    at = ("-attime", str(int(THEN.timestamp())), "-x509_strict")
+    checks = ("-crl_check_all", "-CRLfile", "crls.pem", "-CAfile", "root.pem", "-untrusted", "issuing.pem")
+    assert b"device.pem: OK" in openssl.run("verify", *at, *checks, "device.pem")
+    with pytest.raises(IssuanceFault):
+        sign(issuer.key, b"what no CA signs")
