@@ -1,7 +1,7 @@
 """A CA kept in a vault: its key never leaves it, its certificates and its RA identities are secrets beside the key.
 
 The secret of certificates is PEM: the issuing CA, its chain up to the root, and the root's CRL where there is one. Its
-newest version counts. It says which key belongs to it, so a key that is rotated in the vault changes nothing here.
+current version counts. It says which key belongs to it, so a key that is rotated in the vault changes nothing here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class VaultCA:
         blocks = [pem("CERTIFICATE", certificate.der) for certificate in certificates]
         blocks += [pem("X509 CRL", root_crl)] if root_crl is not None else []
         text = b"".join(blocks).decode("ascii")
-        if text != self._newest():
+        if text != self._secrets.current(self._chain_secret):
             self._secrets.add(self._chain_secret, text, media_type=MEDIA_TYPE)
         return issuer
 
@@ -98,7 +98,7 @@ class VaultCA:
         return Issuer(own, tuple(parents), self._find_key(own.public_key), base_url)
 
     def _chain(self) -> _Chain:
-        text = self._newest()
+        text = self._secrets.current(self._chain_secret)
         if text is None:
             raise KeyUnavailable(f"no CA certificate is installed: there is no secret {self._chain_secret}")
         try:
@@ -112,7 +112,3 @@ class VaultCA:
             raise KeyUnavailable(f"secret {self._chain_secret} holds no CA certificates")
         crls = [der for label, der in blocks if label == "X509 CRL"]
         return _Chain(tuple(certificates), crls[0] if crls else None)
-
-    def _newest(self) -> str | None:
-        enabled = [version for version in self._secrets.versions(self._chain_secret) if version.enabled]
-        return self._secrets.read(self._chain_secret, enabled[-1].version) if enabled else None

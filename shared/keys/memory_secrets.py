@@ -23,6 +23,11 @@ class MemorySecretStore:
         with self._lock:
             return [version for version, _ in self._kept.get(name, {}).values()]
 
+    def current(self, name: str) -> str | None:
+        with self._lock:
+            kept = list(self._kept.get(name, ()))
+        return self.read(name, kept[-1]) if kept else None
+
     def read(self, name: str, version: str) -> str:
         with self._lock:
             kept = self._kept.get(name, {}).get(version)

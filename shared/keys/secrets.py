@@ -30,7 +30,11 @@ class SecretStore(Protocol):
     """Secrets by name: letters, digits and hyphens. Every method may raise KeyUnavailable."""
 
     def versions(self, name: str) -> list[SecretVersion]:
-        """All versions, oldest first; none if there is no such secret."""
+        """All versions, oldest first by `created_at`; none if there is no such secret."""
+
+    def current(self, name: str) -> str | None:
+        """The value of the version that was written last, None if there is no such secret. Raises
+        KeyUnavailable where that version is disabled."""
 
     def read(self, name: str, version: str) -> str:
         """The value of one version. Raises KeyUnavailable where it is disabled or not there."""

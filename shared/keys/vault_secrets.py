@@ -41,6 +41,17 @@ class VaultSecretStore:
         found = [_version(each) for each in self._ask("list", name, READ_ROLE, listed)]
         return sorted(found, key=lambda each: (each.created_at, each.version))
 
+    def current(self, name: str) -> str | None:
+        client = self._vault.secrets
+
+        def found(seconds: float) -> str | None:
+            try:
+                return client.get_secret(name, read_timeout=seconds).value
+            except ResourceNotFoundError:
+                return None
+
+        return self._ask("read", name, READ_ROLE, found)
+
     def read(self, name: str, version: str) -> str:
         client = self._vault.secrets
         secret = self._ask(

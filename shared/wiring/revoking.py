@@ -33,8 +33,9 @@ class Revoking(Authority):
             clock=self.clock,
         )
 
-    @cached_property
+    @property
     def ca_publisher(self) -> CACertificatePublisher:
+        """Made anew each time: the root's CRL may have been replaced since."""
         return CACertificatePublisher(self.issuer, self.publications, self.ca_home.root_crl())
 
     def publish(self) -> int:

@@ -31,7 +31,7 @@ class VaultParts(Stores):
         from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
         client_id = self.environment.get("AzureWebJobsStorage__clientId")
-        if not client_id:
+        if not client_id and not self.in_azure:
             return DefaultAzureCredential()
         # By itself it would try for minutes, while devices wait; the vault's own patience covers this, too.
         return ManagedIdentityCredential(

@@ -66,12 +66,19 @@ def test_installing_again_changes_nothing(scene: Scene) -> None:
     assert len(scene.secrets.versions(CHAIN)) == 1
 
 
-def test_the_newest_version_that_is_enabled_counts(scene: Scene) -> None:
+def test_the_version_that_was_written_last_counts(scene: Scene) -> None:
     scene.install()
     broken = scene.secrets.add(CHAIN, "nonsense", media_type="text/plain")
     with pytest.raises(KeyUnavailable, match="holds no CA certificates"):
         scene.worker().issuer(URL)
     scene.secrets.enable(CHAIN, broken.version, False)
+    with pytest.raises(KeyUnavailable, match="disabled"):
+        scene.worker().issuer(URL)
+
+
+def test_installing_mends_what_was_written_there(scene: Scene) -> None:
+    scene.secrets.add(CHAIN, "nonsense", media_type="text/plain")
+    scene.install()
     assert scene.worker().issuer(URL).certificate.der == scene.issuing.der
 
 

@@ -55,6 +55,17 @@ def test_versions_live_side_by_side_oldest_first(backend: Backend) -> None:
     assert {backend.secrets.read(name, each.version) for each in listed} == {f"value {n}" for n in range(3)}
 
 
+def test_the_current_version_is_the_one_that_was_written_last(backend: Backend) -> None:
+    name = backend.name()
+    assert backend.secrets.current(name) is None
+    for number in range(4):  # within one second, by which no store could tell them apart
+        made = backend.secrets.add(name, f"value {number}", media_type=TEXT)
+        assert backend.secrets.current(name) == f"value {number}"
+    backend.disable(name, made.version)
+    with pytest.raises(KeyUnavailable):
+        backend.secrets.current(name)
+
+
 def test_a_version_has_its_end(backend: Backend) -> None:
     name, end = backend.name(), NOW + HOUR
     backend.secrets.add(name, "value", media_type=TEXT, ends_at=end)

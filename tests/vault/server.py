@@ -18,6 +18,9 @@ from threading import Lock, Thread
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from azure.keyvault.keys._shared import http_challenge_cache as keys_challenges
+from azure.keyvault.secrets._shared import http_challenge_cache as secrets_challenges
+
 from tests.vault.answers import Answer, Refusal, bad
 from tests.vault.credential import AUDIENCE, TENANT, principal_of
 from tests.vault.handler import Server
@@ -70,6 +73,9 @@ class FakeVault:
         self._lock = Lock()
 
     def __enter__(self) -> Self:
+        # Microsoft's clients remember challenges by host and port, and ports come again.
+        keys_challenges.clear()
+        secrets_challenges.clear()
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
