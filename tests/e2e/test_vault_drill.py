@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.host, pytest.mark.long, pytest.mark.timeout(900)]
 ALLOWED = 40  # operations in ten seconds
 DOCUMENTED = 2000  # for a P-256 key in an HSM; the share makes of it what this vault allows
 WORKERS = 2
+LONGEST_ANSWER = 20  # seconds: eight of patience, and a machine that is busy with all of this
 
 
 @dataclass
@@ -104,7 +105,7 @@ def test_a_vault_that_allows_a_third_of_what_is_asked_for(site: VaultSite) -> No
     assert drilled.answers[200] == len(drilled.messages)
     assert min(drilled.pauses) >= 1
     assert 0.9 * ALLOWED <= rate <= ALLOWED
-    assert drilled.longest < 10
+    assert drilled.longest < LONGEST_ANSWER
     assert limiter.refused <= 5
 
 
@@ -120,6 +121,6 @@ def test_workers_that_know_nothing_of_the_limit_find_it_by_themselves(site: Vaul
     told(limiter, drilled, started, rate)
     assert set(drilled.answers) == {200, 503}
     assert drilled.answers[200] == len(drilled.messages)
-    assert drilled.longest < 10
+    assert drilled.longest < LONGEST_ANSWER
     assert rate >= 0.6 * ALLOWED
     assert limiter.refused <= len(limiter.served) / 2
