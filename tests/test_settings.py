@@ -126,6 +126,16 @@ WRONG = {
     "SCEPTER_INTUNE__DEFAULT__NO_SUCH_VALUE": PLANTED,
     "SCEPTER_INTUNE_SECONDS": PLANTED,
     "SCEPTER_TABLE_PREFIX": PLANTED,
+    "SCEPTER_VAULT_URL": f"http://{PLANTED}.vault.azure.net",
+    "SCEPTER_VAULT_AUDIENCE": PLANTED,
+    "SCEPTER_VAULT_CA_KEY": f"{PLANTED}/1",
+    "SCEPTER_VAULT_IMPORT_KEY": f"https://example.vault.azure.net/secrets/{PLANTED}",
+    "SCEPTER_VAULT_CA_SECRET": f"{PLANTED}_",
+    "SCEPTER_VAULT_RA_SECRET": f"{PLANTED}/1",
+    "SCEPTER_VAULT_RESPONDER_SECRET": f"{PLANTED} ",
+    "SCEPTER_VAULT_WORKERS": PLANTED,
+    "SCEPTER_VAULT_SHARE": PLANTED,
+    "SCEPTER_VAULT_PATIENCE": PLANTED,
     "SCEPTER_UNKNOWN": PLANTED,
 }
 WRONG_IN_AZURE = {
@@ -210,6 +220,16 @@ def test_what_is_no_base_url(url: str) -> None:
 def test_a_table_prefix_must_begin_a_table_name(prefix: str) -> None:
     assert "SCEPTER_TABLE_PREFIX" in refusal({**LOCAL, "SCEPTER_TABLE_PREFIX": prefix})
     assert load({**LOCAL, "SCEPTER_TABLE_PREFIX": "t1"}).table_prefix == "t1"
+
+
+def test_keys_of_a_vault_by_short_and_by_whole_names() -> None:
+    vault = {**LOCAL, "SCEPTER_VAULT_URL": "https://example.vault.azure.net/"}
+    settings = load(vault)
+    assert str(settings.ca_key) == "https://example.vault.azure.net/keys/issuing-ca"
+    assert str(settings.import_key) == "https://example.vault.azure.net/keys/pfx-import"
+    whole = f"https://hsm1.managedhsm.azure.net/keys/ca/{'0a' * 16}"
+    assert str(load({**vault, "SCEPTER_VAULT_CA_KEY": whole}).ca_key) == whole
+    assert str(load({**vault, "SCEPTER_VAULT_CA_KEY": f"ca/{'0a' * 16}"}).ca_key).endswith(f"/ca/{'0a' * 16}")
 
 
 def test_azure_takes_what_it_needs() -> None:

@@ -140,13 +140,17 @@ class Issuer:
         return min(not_after, self.certificate.not_after)
 
     def sign(self, tbs: bytes) -> Certificate:
-        """The certificate over exactly `tbs`; parsed back and compared. Raises IssuanceFault, KeyUnavailable."""
+        """The certificate over exactly `tbs`; parsed back, compared, verified. Raises IssuanceFault, KeyUnavailable."""
         return self._sign(tbs, self.key)
 
     def _sign(self, tbs: bytes, key: SigningKey) -> Certificate:
         certificate = Certificate.from_slice(assemble(tbs, self.algorithm, sign(key, tbs)))
         if certificate.tbs != tbs:
             raise IssuanceFault("the signed certificate does not read back as it was composed")
+        try:
+            verify_signature(certificate, self.certificate.public_key)
+        except RequestError as error:
+            raise IssuanceFault("the CA key made a signature that does not hold") from error
         return certificate
 
     def _check_chain(self) -> None:

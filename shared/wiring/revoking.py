@@ -28,9 +28,10 @@ class Revoking(Authority):
     def superseder(self) -> Superseder:
         return Superseder(self.supersessions, self.records, self.revocations, self.clock)
 
-    @cached_property
+    @property
     def ca_publisher(self) -> CACertificatePublisher:
-        return CACertificatePublisher(self.issuer, self.publications, self.ca_folder.root_crl())
+        """Made anew each time: the root's CRL may have been replaced since."""
+        return CACertificatePublisher(self.issuer, self.publications, self.ca_home.root_crl())
 
     @cached_property
     def reconciler(self) -> Reconciler:
