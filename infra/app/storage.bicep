@@ -6,7 +6,7 @@ param tags object
 // tests/infra compares these with the names in the code.
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
-  'devices', 'events', 'parked', 'holds', 'brake'
+  'devices', 'events', 'parked', 'holds', 'brake', 'submissions'
 ]
 var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
 var containers = ['pki']

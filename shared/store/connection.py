@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
-    *("devices", "events", "parked", "holds", "brake"),
+    *("devices", "events", "parked", "holds", "brake", "submissions"),
 )
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""

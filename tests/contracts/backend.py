@@ -11,6 +11,7 @@ from shared.store.connection import StorageConnection
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
+from shared.store.memory_submissions import MemorySubmissions
 from shared.store.memory_traces import MemoryTraceStore
 from shared.store.outbox import FailureReports, Outbox
 from shared.store.outbox_table import TableOutbox
@@ -26,6 +27,8 @@ from shared.store.ports import (
     UseCounter,
 )
 from shared.store.queues import StorageQueue
+from shared.store.submission_table import TableSubmissions
+from shared.store.submissions import Submissions
 from shared.store.tables import TableStore
 from shared.store.trace_table import TableTraceStore
 from shared.store.traces import TraceStore
@@ -51,6 +54,7 @@ class Backend:
     traces: Callable[[], TraceStore]
     pending: Callable[[], PendingRequests]
     outbox: Callable[[], BothOutboxes]
+    submissions: Callable[[], Submissions]
 
 
 def in_memory() -> Backend:
@@ -61,6 +65,7 @@ def in_memory() -> Backend:
         MemoryQueue(),
     )
     traces, pending, outbox = MemoryTraceStore(), MemoryPendingRequests(), MemoryOutbox()
+    submissions = MemorySubmissions()
     return Backend(
         lambda: store,
         lambda: uses,
@@ -69,6 +74,7 @@ def in_memory() -> Backend:
         lambda: traces,
         lambda: pending,
         lambda: outbox,
+        lambda: submissions,
     )
 
 
@@ -81,6 +87,7 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         traces=lambda: TableTraceStore(connection.table("traces")),
         pending=lambda: TablePendingRequests(connection.table("requests")),
         outbox=lambda: TableOutbox(connection.table("outbox")),
+        submissions=lambda: TableSubmissions(connection.table("submissions")),
     )
 
 
