@@ -11,6 +11,7 @@ from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
 from shared.config.intune import IntuneSettings
+from shared.config.outside import OutsideSettings
 from shared.config.status import StatusSettings
 from shared.config.vault import VaultSettings
 
@@ -24,6 +25,7 @@ class Settings(
     StatusSettings,
     IntuneSettings,
     EnrolmentSettings,
+    OutsideSettings,
     VaultSettings,
     AuthoritySettings,
     DeploymentSettings,
