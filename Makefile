@@ -59,8 +59,8 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
-	@$(BIN)/python -m bench.enrolment
+bench: setup ## what an enrolment and a cold start cost on this machine, beside its key operations and scepserver
+	@$(BIN)/python -m bench $(BENCH)
 
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
