@@ -124,16 +124,16 @@ def parse_scheme(algorithm_identifier: bytes) -> Scheme:
 
 
 def _verify(key: object, scheme: Scheme, digest: Digest | None, data: bytes, signature: bytes) -> None:
-    if isinstance(key, ed25519.Ed25519PublicKey) and scheme.kind == "ed25519":
+    if scheme.kind == "ed25519" and isinstance(key, ed25519.Ed25519PublicKey):
         return key.verify(signature, data)
     if digest is None:
         raise IntegrityFailure("the signature algorithm is not one of this kind of key")
-    if isinstance(key, rsa.RSAPublicKey) and scheme.kind == "rsa":
+    if scheme.kind == "rsa" and isinstance(key, rsa.RSAPublicKey):
         return key.verify(signature, data, padding.PKCS1v15(), digest.algorithm)
-    if isinstance(key, rsa.RSAPublicKey) and scheme.mgf is not None:
+    if scheme.mgf is not None and isinstance(key, rsa.RSAPublicKey):
         pss = padding.PSS(padding.MGF1(scheme.mgf.algorithm), scheme.salt)
         return key.verify(signature, data, pss, digest.algorithm)
-    if isinstance(key, ec.EllipticCurvePublicKey) and scheme.kind == "ecdsa":
+    if scheme.kind == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
         return key.verify(signature, data, ec.ECDSA(digest.algorithm))
     raise IntegrityFailure("the signature algorithm is not one of this kind of key")
 
