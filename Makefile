@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long fuzz check format bench lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test-fast: setup ## the tests that start no host and no client
 
 test-long: setup ## the long drills
 	@$(BIN)/python -m pytest -q -m long --timeout 1800
+
+fuzz: setup ## a million mutated messages (COUNT=...) through the readers and the endpoint
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),1000000) $(FUZZ)
 
 check: setup ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check .
