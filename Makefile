@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func func-enrol test test-fast test-long fuzz check format bench lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long fuzz fuzz-guided check format bench lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test-long: setup ## the long drills
 
 fuzz: setup ## a million mutated messages (COUNT=...) through the readers and the endpoint
 	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),1000000) $(FUZZ)
+
+fuzz-guided: ## coverage-guided fuzzing of the codec with atheris, in an environment of its own, for SECONDS=600
+	@$(PYTHON) tests/fuzz/environment.py $(or $(SECONDS),600)
 
 check: setup ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check .
