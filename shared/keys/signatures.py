@@ -117,7 +117,9 @@ def parse_scheme(algorithm_identifier: bytes) -> Scheme:
         return _pss(parameters)
     if oid not in _NAMED:
         raise AlgorithmRefused(f"signature algorithm {oid} is not known")
-    if oid != oids.EC_PUBLIC_KEY and parameters is not None and parameters.encoded != writer.null():
+    # By its contents: in BER the length of NULL may be written in more octets than one
+    missing = parameters is None or (parameters.tag == tags.NULL and not parameters.contents)
+    if oid != oids.EC_PUBLIC_KEY and not missing:
         raise MalformedMessage("a signature algorithm with parameters it does not have")
     kind, name = _NAMED[oid]
     return Scheme(kind, digests.by_name(name) if name else None)
