@@ -70,11 +70,14 @@ async def _post(url: str, bodies: Sequence[bytes], connections: int) -> Load:
             answers[number] = await _answer(reader)
 
     start = time.perf_counter()
-    async with asyncio.timeout(_PATIENCE):
-        await asyncio.gather(*(work(*link) for link in links))
-    seconds = time.perf_counter() - start
-    for _, writer in links:
-        writer.close()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await asyncio.gather(*(work(*link) for link in links))
+        seconds = time.perf_counter() - start
+    finally:
+        for _, writer in links:
+            writer.close()
+            await writer.wait_closed()
     return Load(tuple(answers), seconds)
 
 
@@ -86,6 +89,7 @@ async def _single(address: tuple[str, int], request: bytes) -> bytes | None:
             return await _answer(reader)
     finally:
         writer.close()
+        await writer.wait_closed()
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes | None:
@@ -96,7 +100,7 @@ async def _answer(reader: asyncio.StreamReader) -> bytes | None:
         raise ConnectionError("the server closed the connection") from None
     if b"\r\ntransfer-encoding: chunked" in head:
         body = b""
-        while size := int(await reader.readline(), 16):
+        while size := int((await reader.readline()).split(b";")[0], 16):
             body += await reader.readexactly(size)
             await reader.readline()
         await reader.readline()
