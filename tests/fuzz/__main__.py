@@ -30,12 +30,16 @@ def main(
     seed = secrets.randbits(32) if seed is None else seed
     console.print(f"{count} messages by {jobs} processes, seed {seed}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    watching = Console(stderr=True)
     try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
+        with Progress(*columns, console=watching) as progress:
             bar = progress.add_task("messages", total=count)
             for block in run(count, seed, jobs):
+                before = outcome.total * 20 // count
                 outcome.add(block)
                 progress.update(bar, completed=outcome.total)
+                if not watching.is_terminal and outcome.total * 20 // count > before:
+                    watching.print(f"{outcome.total} of {count}")  # a bar is only seen on a terminal
     except Finding as found:
         console.print(f"[red]found[/] after {outcome.total} messages: {found}", soft_wrap=True)
         sys.exit(1)
