@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import certifi
 from azure.core.exceptions import (
@@ -79,7 +79,7 @@ class StorageTransport(HttpTransport[HttpRequest, HttpResponse]):
         )
         target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
         try:
-            answer = self._pool(url.scheme, url.netloc).urlopen(
+            answer = self._pool(url).urlopen(
                 request.method, target, body=body, headers=headers, retries=False, timeout=timeout
             )
         except HTTPError as error:
@@ -103,18 +103,17 @@ class StorageTransport(HttpTransport[HttpRequest, HttpResponse]):
         """What retry policies wait with. A Retry-After of minutes is for the asker, not for this thread."""
         super().sleep(min(duration, _LONGEST_PAUSE))
 
-    def _pool(self, scheme: str, host: str) -> HTTPConnectionPool:
+    def _pool(self, url: SplitResult) -> HTTPConnectionPool:
         """The connections to a host: one for each service of an account."""
         with self._lock:
-            pool = self._pools.get((scheme, host))
+            pool = self._pools.get((url.scheme, url.netloc))
             if pool is None:
-                name, _, port = host.partition(":")
-                places: dict[str, Any] = {"port": int(port) if port else None, "maxsize": _CONNECTIONS}
-                if scheme == "https":
-                    pool = HTTPSConnectionPool(name, ssl_context=self._tls, **places)
+                host = url.hostname or ""
+                if url.scheme == "https":
+                    pool = HTTPSConnectionPool(host, url.port, maxsize=_CONNECTIONS, ssl_context=self._tls)
                 else:
-                    pool = HTTPConnectionPool(name, **places)
-                self._pools[scheme, host] = pool
+                    pool = HTTPConnectionPool(host, url.port, maxsize=_CONNECTIONS)
+                self._pools[url.scheme, url.netloc] = pool
             return pool
 
     @cached_property

@@ -125,6 +125,11 @@ def test_over_tls_with_those_whom_the_world_trusts(
             transport.send(HttpRequest("GET", f"{elsewhere}/"))
 
 
+def test_a_host_may_be_an_ipv6_address(transport: StorageTransport) -> None:
+    with pytest.raises(ServiceRequestError, match="::1"):
+        transport.send(HttpRequest("GET", "http://[::1]:1/"))
+
+
 def test_a_redirection_is_the_callers_affair(transport: StorageTransport) -> None:
     with serving(answer(b"", "307 Temporary Redirect", "Location: http://127.0.0.1:1/")) as line:
         assert transport.send(get(line)).status_code == 307
