@@ -15,7 +15,7 @@ import pytest
 
 from tests.functions.application import EVENT_SECRET, MemoryApplication
 from tests.functions.test_events import EVENT, JAMF, basic, post, signed
-from tests.scep.test_fuzz import mutated
+from tests.fuzz.mutation import mutated
 
 FULL = EVENT | {
     "version": 1,
