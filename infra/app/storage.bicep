@@ -7,9 +7,10 @@ param tags object
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests'
   'devices', 'events', 'parked', 'holds', 'brake'
+  'orders', 'deliveries'
 ]
 var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
-var containers = ['pki']
+var containers = ['pki', 'deliveries']
 var deploymentContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

@@ -8,9 +8,14 @@ from typing import Protocol
 
 from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
+from shared.store.deliveries import DeliveryLog, DeliveryStore
+from shared.store.delivery_blobs import BlobDeliveryStore
+from shared.store.delivery_tables import TableDeliveryLog, TableOrderLog
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_deliveries import MemoryDeliveryLog, MemoryDeliveryStore, MemoryOrderLog
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
+from shared.store.orders import OrderLog
 from shared.store.pending import PendingRequests
 from shared.store.pending_table import TablePendingRequests
 from shared.store.ports import (
@@ -43,6 +48,9 @@ class Backend:
     queue: Callable[[], Queue]
     traces: Callable[[], TraceStore]
     pending: Callable[[], PendingRequests]
+    deliveries: Callable[[], DeliveryStore]
+    delivery_log: Callable[[], DeliveryLog]
+    orders: Callable[[], OrderLog]
 
 
 def in_memory() -> Backend:
@@ -53,8 +61,17 @@ def in_memory() -> Backend:
         MemoryQueue(),
     )
     traces, pending = MemoryTraceStore(), MemoryPendingRequests()
+    deliveries, acts, orders = MemoryDeliveryStore(), MemoryDeliveryLog(), MemoryOrderLog()
     return Backend(
-        lambda: store, lambda: uses, lambda: publications, lambda: queue, lambda: traces, lambda: pending
+        store=lambda: store,
+        use_counter=lambda: uses,
+        publications=lambda: publications,
+        queue=lambda: queue,
+        traces=lambda: traces,
+        pending=lambda: pending,
+        deliveries=lambda: deliveries,
+        delivery_log=lambda: acts,
+        orders=lambda: orders,
     )
 
 
@@ -66,6 +83,9 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         queue=lambda: StorageQueue(connection.queue(f"{name}-crl")),
         traces=lambda: TableTraceStore(connection.table("traces")),
         pending=lambda: TablePendingRequests(connection.table("requests")),
+        deliveries=lambda: BlobDeliveryStore(connection.container(f"{name}-deliveries")),
+        delivery_log=lambda: TableDeliveryLog(connection.table("deliveries")),
+        orders=lambda: TableOrderLog(connection.table("orders")),
     )
 
 
