@@ -4,12 +4,16 @@ import azure.functions as func
 
 from functions import (
     approvals,
+    callbacks,
     challenges,
+    deliveries,
     direct,
     event_timers,
     events,
     management,
     monday,
+    openapi,
+    pkcs,
     pki,
     revocations,
     scep,
@@ -34,5 +38,9 @@ for room in (
     traces,
     timers,
     event_timers,
+    pkcs,
+    deliveries,
+    callbacks,
+    openapi,
 ):
     app.register_functions(room.blueprint)

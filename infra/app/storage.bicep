@@ -9,7 +9,10 @@ var tables = [
   'devices', 'events', 'parked', 'holds', 'brake'
   'orders', 'deliveries'
 ]
-var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
+var queues = [
+  'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
+  'pkcs-requests', 'pkcs-requests-poison', 'result-callbacks', 'result-callbacks-poison'
+]
 var containers = ['pki', 'deliveries']
 var deploymentContainer = 'app-package'
 

@@ -1,7 +1,7 @@
 """Settings: parsed once, validated whole. Every name starts with SCEPTER_ except those that Azure itself defines.
 
-`deployment`, `authority`, `enrolment`, `status` and `events` are groups of settings by subject, `settings` is all of
-them, and `loading` reads an environment, which only shared/wiring does. docs/settings.md explains each setting;
+`deployment`, `authority`, `enrolment`, `status`, `events` and `pfx` are groups of settings by subject, `settings` is
+all of them, and `loading` reads an environment, which only shared/wiring does. docs/settings.md explains each setting;
 local.settings.sample.json has a value that runs locally for each.
 """
 

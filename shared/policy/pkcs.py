@@ -47,8 +47,8 @@ class PKCSRules(Entry):
 
     def names(self, attributes: Attributes, holder: Holder) -> tuple[Name, tuple[GeneralName, ...]]:
         """Subject and alternative names. Raises PolicyViolation, which names what is missing."""
-        sans = tuple(san.build(attributes, holder) for san in self.san)
-        return self.subject.build(attributes, holder), sans
+        subject = self.subject.build(attributes, holder)
+        return subject, tuple(san.build(attributes, holder) for san in self.san)
 
     def sid(self, attributes: Attributes, holder: Holder) -> str:
         """The account's security identifier. Raises PolicyViolation if it is missing or none."""

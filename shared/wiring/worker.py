@@ -12,6 +12,7 @@ from shared.config import Settings
 from shared.record.recorder import Recorder
 from shared.wiring.enrolling import Enrolling
 from shared.wiring.monday import Monday
+from shared.wiring.pfx import Delivering
 
 _MOST_PURGED = 20_000
 """Rows in one run of the timer: seconds, where the platform allows minutes."""
@@ -22,7 +23,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application(Enrolling, Monday):
+class Application(Enrolling, Delivering, Monday):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(
