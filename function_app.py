@@ -13,6 +13,7 @@ from functions import (
     management,
     monday,
     openapi,
+    orders,
     pkcs,
     pki,
     revocations,
@@ -41,6 +42,7 @@ for room in (
     pkcs,
     deliveries,
     callbacks,
+    orders,
     openapi,
 ):
     app.register_functions(room.blueprint)

@@ -12,6 +12,7 @@ from rich.table import Table
 from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
+from commands.demo_pkcs import show_pkcs
 from commands.scep_device import Device
 from commands.session import Management, console, table_of
 from commands.stopwatch import Stopwatch
@@ -26,7 +27,8 @@ SANS = ["dns:laptop-0042.example.org"]
 
 
 def demo() -> None:
-    """Enrol a device over SCEP, refuse what must be refused, renew, revoke, publish, list. Takes seconds."""
+    """Enrol a device over SCEP, refuse what must be refused, renew, deliver a key that the app made, revoke, publish.
+    Takes seconds."""
     folder = Path(tempfile.mkdtemp(prefix="scepter-demo-"))
     try:
         with DemoHost(folder) as host:
@@ -57,6 +59,7 @@ class _Demo:
         with self.watch("renew (RenewalReq)"):
             second = _certificate(device.renew(SUBJECT, SANS))
         console().print(f"[green]renewed[/]   serial {second.serial_hex} replaces {first.serial_hex}")
+        show_pkcs(self.host, "laptop-0042", device.key, self.watch)
         self._revoke(first)
         self._inventory()
         console().print(self.watch.table())

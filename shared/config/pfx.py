@@ -67,3 +67,7 @@ class PFXSettings(Group):
     @property
     def delivery_life(self) -> timedelta:
         return timedelta(days=self.delivery_days)
+
+    @property
+    def order_life(self) -> timedelta:
+        return timedelta(days=self.order_days)

@@ -58,6 +58,12 @@ class Deliveries:
         """What is there, whatever its state."""
         return self.store.find(identifier)
 
+    def acts_of(self, identifier: str, delivery: Delivery | None, longest: timedelta) -> list[DeliveryAct]:
+        """What happened to a delivery since it was made, or for `longest` where it is not there any more."""
+        now = self.clock()
+        since = delivery.made_at if delivery is not None else now - longest
+        return list(self.acts.of(identifier, _days(since.date(), now.date())))
+
     def fetch(self, identifier: str, key: str, *, source: str) -> bytes:
         """The content, for whoever has its key. Raises ChallengeRejected, UnknownCertificate (there is none, or it is
         over), PolicyViolation (its certificate is not live)."""
@@ -93,7 +99,7 @@ class Deliveries:
             if count >= most:
                 break
             if delivery.expires_at <= now:
-                self._expire(delivery, now)
+                self._expire(delivery)
                 count += 1
         return count
 
@@ -117,10 +123,10 @@ class Deliveries:
                 public=f"The certificate of this delivery is {state}.",
             )
 
-    def _expire(self, delivery: Delivery, now: datetime) -> None:
+    def _expire(self, delivery: Delivery) -> None:
         if not delivery.over:
             # First the certificate: a run that is cut off here begins again with the delivery still there.
-            if delivery.serial and not self._was_fetched(delivery, now):
+            if delivery.serial and not self._was_fetched(delivery):
                 self._revoke(delivery)
             self._note(delivery, Act.EXPIRED, "")
         try:
@@ -128,10 +134,9 @@ class Deliveries:
         except Conflict:
             log.info("delivery %s was changed meanwhile", delivery.id)
 
-    def _was_fetched(self, delivery: Delivery, now: datetime) -> bool:
-        days = _days(delivery.made_at.date(), now.date())
+    def _was_fetched(self, delivery: Delivery) -> bool:
         used = (Act.FETCHED, Act.ACKNOWLEDGED)
-        return any(act.act in used for act in self.acts.of(delivery.id, days))
+        return any(act.act in used for act in self.acts_of(delivery.id, delivery, self.life))
 
     def _revoke(self, delivery: Delivery) -> None:
         try:

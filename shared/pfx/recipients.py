@@ -77,7 +77,10 @@ class Recipients:
         claims = [
             claim for claim in self.records.owned_by(f"device:{device.lower()}") if self._is_theirs(claim)
         ]
-        claims.sort(key=lambda claim: claim.claimed_at, reverse=True)
+        # Of one second, what renewed is the newer one.
+        claims.sort(
+            key=lambda claim: (claim.claimed_at, claim.vouched_by.startswith("renewal:")), reverse=True
+        )
         alive = [claim for claim in claims if parse_tbs(claim.tbs).not_after > now]
         for claim in (alive or claims)[:_MOST_TRIED]:
             record = self.records.find(claim.issuer, claim.serial)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import cached_property
 
 from shared.devices.signature import sign
@@ -92,7 +91,7 @@ class Delivering(Revoking):
 
     def purge_deliveries(self) -> int:
         """Remove deliveries whose time is over, and forget orders and acts of long ago, some of each; how many."""
-        before = self.clock() - timedelta(days=self.settings.order_days)
+        before = self.clock() - self.settings.order_life
         return (
             self.deliveries.purge(_MOST_PURGED)
             + self.orders.purge(KIND, before, _MOST_PURGED)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions import callbacks, deliveries, pkcs, scep
+from functions import callbacks, deliveries, orders, pkcs, scep
 from shared import wiring
 from shared.ca.authority import CertificateAuthority, Order
 from shared.errors import DependencyError, StoreUnavailable
@@ -27,6 +27,7 @@ from shared.x509.names import Name
 from tests.functions.application import (
     AZURE,
     LOCAL,
+    MANAGEMENT_KEY,
     MemoryApplication,
     body,
     call,
@@ -391,6 +392,32 @@ def test_no_id_and_no_key_are_a_fault(app: PKCSApplication, identifier: str, key
 
 def test_the_queues_that_are_read_are_the_queues_that_are_written() -> None:
     assert (pkcs.QUEUE, callbacks.QUEUE) == (PKCS_QUEUE, CALLBACK_QUEUE)
+
+
+def test_administrators_see_what_became_of_orders_and_who_fetched_what(app: PKCSApplication) -> None:
+    order()
+    order(id="order-2", user={"userPrincipalName": "a@example.org"} | mail()["user"], device={"id": "dev9"})
+    run(app)
+    delivery(body(show()))
+    key = {"x-scepter-key": MANAGEMENT_KEY}
+    listed = body(call(orders.list_orders, request("GET", "/manage/orders", headers=key)))["orders"]
+    assert [(each["id"], each["state"]) for each in listed] == [
+        ("order-1", "delivered"),
+        ("order-2", "failed"),
+    ]
+    failed = call(
+        orders.list_orders, request("GET", "/manage/orders?state=failed&caller=mdm&limit=1", headers=key)
+    )
+    assert "no certificate of ours" in body(failed)["orders"][0]["note"]
+    name = listed[0]["delivery"]
+    sent = request("GET", f"/manage/deliveries/{name}", headers=key, route={"id": name})
+    told = body(call(orders.show_delivery, sent))
+    assert [(act["act"], act["source"]) for act in told["acts"]] == [("fetched", "198.51.100.7")]
+    assert (told["delivery"]["serial"], told["delivery"]["over"]) == (listed[0]["serial"], False)
+    nothing = request("GET", "/manage/deliveries/x", headers=key, route={"id": "x"})
+    assert body(call(orders.show_delivery, nothing)) == {"delivery": None, "acts": []}
+    for trigger in (orders.list_orders, orders.show_delivery):
+        assert call(trigger, request("GET", "/manage/orders", route={"id": "x"})).status_code == 403
 
 
 def test_the_timer_purges_what_is_over(app: PKCSApplication) -> None:

@@ -45,6 +45,13 @@ def test_the_newest_that_serves(world: PKCSWorld) -> None:
     assert serial(find(world)) == second.serial
 
 
+@pytest.mark.parametrize("renewed_first", [True, False])
+def test_of_one_second_the_renewed_one_is_the_newer(world: PKCSWorld, renewed_first: bool) -> None:
+    words = ["renewal:27", "sealed:mdm"] if renewed_first else ["sealed:mdm", "renewal:27"]
+    records = {word: world.enrol("dev7", number=number, by=word) for number, word in enumerate(words)}
+    assert serial(find(world, device="dev7")) == records["renewal:27"].serial
+
+
 def test_a_certificate_of_the_same_user_serves(world: PKCSWorld) -> None:
     world.scep.now += timedelta(minutes=1)
     of_ann = world.enrol(number=1, user="Ann@Example.org")
