@@ -8,8 +8,11 @@ measured with keys that were made beforehand. `calls` is how often an order goes
 from __future__ import annotations
 
 import itertools
+import resource
 import secrets
+import shutil
 import statistics
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -147,6 +150,22 @@ def milliseconds(call: Callable[[], object]) -> float:
     return 1000 * (time.process_time() - start)
 
 
+def openssl_genpkey(kind: str, count: int) -> float | None:
+    """CPU milliseconds of `openssl genpkey`, its start included; None without openssl."""
+    if shutil.which("openssl") is None:
+        return None
+    family, size = kind.split("-")
+    options = ["RSA", "-pkeyopt", f"rsa_keygen_bits:{size}"]
+    if family == "P":
+        options = ["EC", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(count):
+        command = ["openssl", "genpkey", "-algorithm", *options]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / count
+
+
 def row(kind: str, count: int) -> dict[str, object]:
     """A line of the report."""
     factory, algorithm = Factory(kind), kind.lower()
@@ -158,13 +177,14 @@ def row(kind: str, count: int) -> dict[str, object]:
         orders.append(milliseconds(factory.serve))
         keys.append(milliseconds(lambda: software.generate(algorithm)))
         rest.append(milliseconds(lambda: factory.serve(spare)))
-    order, key = statistics.mean(orders), statistics.mean(keys)
+    order, key, genpkey = statistics.mean(orders), statistics.mean(keys), openssl_genpkey(kind, count)
     return {
         "key": kind,
         "orders": count,
         "ms an order": round(order, 1),
         "orders per second and core": round(1000 / order, 1),
-        "ms of making the key (OpenSSL)": round(key, 1),
+        "ms of making the key": round(key, 1),
+        "ms of openssl genpkey": round(genpkey, 1) if genpkey is not None else "no openssl",
         "ms of everything else": round(statistics.median(rest), 1),
         "calls": round(sum(factory.calls.values()) / (2 * count), 1),
     }

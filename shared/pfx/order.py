@@ -23,10 +23,16 @@ _Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class Part(BaseModel):
-    """What every table has in common: strict, frozen, and errors that repeat no values."""
+    """What every table has in common: strict, frozen, and errors that repeat no values. Most workers never see an
+    order: its validators are built when the first one comes."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        defer_build=True,
     )
 
 
