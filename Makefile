@@ -74,6 +74,9 @@ bench-crl: setup ## what the next CRL costs with 1,000, 100,000 and 1,000,000 en
 bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
 	@$(BIN)/python -m bench.ocsp
 
+bench-pkcs: setup ## orders for keys made here, beside OpenSSL's key generation
+	@$(BIN)/python -m bench.pkcs
+
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade requirements.in -o requirements.txt
