@@ -4,9 +4,11 @@ import azure.functions as func
 
 from functions import (
     approvals,
+    callbacks,
     challenges,
     crl,
     crl_timers,
+    deliveries,
     direct,
     event_timers,
     events,
@@ -14,7 +16,10 @@ from functions import (
     management,
     monday,
     ocsp,
+    openapi,
+    orders,
     outside,
+    pkcs,
     pki,
     revocations,
     scep,
@@ -44,5 +49,10 @@ for room in (
     crl_timers,
     event_timers,
     intune,
+    pkcs,
+    deliveries,
+    callbacks,
+    orders,
+    openapi,
 ):
     app.register_functions(room.blueprint)

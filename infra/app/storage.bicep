@@ -6,10 +6,14 @@ param tags object
 // tests/infra compares these with the names in the code.
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
-  'devices', 'events', 'parked', 'holds', 'brake', 'submissions'
+  'devices', 'events', 'parked', 'holds', 'brake'
+  'orders', 'deliveries', 'submissions'
 ]
-var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
-var containers = ['pki']
+var queues = [
+  'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
+  'pkcs-requests', 'pkcs-requests-poison', 'result-callbacks', 'result-callbacks-poison'
+]
+var containers = ['pki', 'deliveries']
 var deploymentContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

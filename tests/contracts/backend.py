@@ -8,11 +8,16 @@ from typing import Protocol
 
 from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
+from shared.store.deliveries import DeliveryLog, DeliveryStore
+from shared.store.delivery_blobs import BlobDeliveryStore
+from shared.store.delivery_tables import TableDeliveryLog, TableOrderLog
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_deliveries import MemoryDeliveryLog, MemoryDeliveryStore, MemoryOrderLog
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_submissions import MemorySubmissions
 from shared.store.memory_traces import MemoryTraceStore
+from shared.store.orders import OrderLog
 from shared.store.outbox import FailureReports, Outbox
 from shared.store.outbox_table import TableOutbox
 from shared.store.pending import PendingRequests
@@ -55,6 +60,9 @@ class Backend:
     pending: Callable[[], PendingRequests]
     outbox: Callable[[], BothOutboxes]
     submissions: Callable[[], Submissions]
+    deliveries: Callable[[], DeliveryStore]
+    delivery_log: Callable[[], DeliveryLog]
+    orders: Callable[[], OrderLog]
 
 
 def in_memory() -> Backend:
@@ -66,15 +74,19 @@ def in_memory() -> Backend:
     )
     traces, pending, outbox = MemoryTraceStore(), MemoryPendingRequests(), MemoryOutbox()
     submissions = MemorySubmissions()
+    deliveries, acts, orders = MemoryDeliveryStore(), MemoryDeliveryLog(), MemoryOrderLog()
     return Backend(
-        lambda: store,
-        lambda: uses,
-        lambda: publications,
-        lambda: queue,
-        lambda: traces,
-        lambda: pending,
-        lambda: outbox,
-        lambda: submissions,
+        store=lambda: store,
+        use_counter=lambda: uses,
+        publications=lambda: publications,
+        queue=lambda: queue,
+        traces=lambda: traces,
+        pending=lambda: pending,
+        outbox=lambda: outbox,
+        deliveries=lambda: deliveries,
+        delivery_log=lambda: acts,
+        orders=lambda: orders,
+        submissions=lambda: submissions,
     )
 
 
@@ -88,6 +100,9 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         pending=lambda: TablePendingRequests(connection.table("requests")),
         outbox=lambda: TableOutbox(connection.table("outbox")),
         submissions=lambda: TableSubmissions(connection.table("submissions")),
+        deliveries=lambda: BlobDeliveryStore(connection.container(f"{name}-deliveries")),
+        delivery_log=lambda: TableDeliveryLog(connection.table("deliveries")),
+        orders=lambda: TableOrderLog(connection.table("orders")),
     )
 
 
