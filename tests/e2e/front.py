@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from aiohttp import web
 
@@ -13,13 +13,17 @@ from infra.container import front
 from tests.ports import free_port
 
 
-@contextmanager
-def fronted(host: str) -> Iterator[str]:
+def fronted(host: str) -> AbstractContextManager[str]:
     """Its URL."""
+    return serving(front.runner(front.make(host)))
+
+
+@contextmanager
+def serving(running: web.AppRunner) -> Iterator[str]:
+    """The URL of a server on a thread of its own."""
     port, loop = free_port(), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    running = front.runner(front.make(host))
     try:
         asyncio.run_coroutine_threadsafe(_start(running, port), loop).result(10)
         yield f"http://127.0.0.1:{port}"

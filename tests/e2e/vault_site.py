@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from shared.ca.issuer import issuer_id
@@ -27,14 +28,22 @@ class VaultSite:
     app: Path
 
     @classmethod
-    def make(cls, folder: Path, storage: str, vault: FakeVault, algorithm: str = "p-256") -> VaultSite:
-        """Prepare it: settings, profiles, and a CA in the vault."""
+    def make(
+        cls,
+        folder: Path,
+        storage: str,
+        vault: FakeVault,
+        algorithm: str = "p-256",
+        *,
+        ra_age: timedelta = timedelta(0),
+    ) -> VaultSite:
+        """Prepare it: settings, profiles, and a CA in the vault, whose RA was made `ra_age` ago."""
         app = folder / "app"
         shutil.copytree(Path(__file__).with_name("vault_app"), app)
         shutil.copy(ROOT / "host.json", app)
         site = Site.make(folder, storage)
         shutil.rmtree(site.ca.path)  # nothing but the vault has a CA
-        return cls(site, vault, issuer_id(install_ca(vault, site.url, algorithm).spki), app)
+        return cls(site, vault, issuer_id(install_ca(vault, site.url, algorithm, ra_age=ra_age).spki), app)
 
     @contextmanager
     def hosts(self, count: int, **settings: str) -> Iterator[list[Host]]:

@@ -20,8 +20,10 @@ DAY = timedelta(days=1)
 CHAIN, RA, KEY = "issuing-ca-chain", "scep-ra", "issuing-ca"
 
 
-def install_ca(vault: FakeVault, base_url: str, algorithm: str = "rsa-2048") -> Certificate:
-    """The issuing CA's certificate, after everything is in its place."""
+def install_ca(
+    vault: FakeVault, base_url: str, algorithm: str = "rsa-2048", *, ra_age: timedelta = timedelta(0)
+) -> Certificate:
+    """The issuing CA's certificate, after everything is in its place; its RA was made `ra_age` ago."""
     now = datetime.now(UTC).replace(microsecond=0)
     with vaults_over(vault) as vaults:
         make_key(vaults, vault.url, KEY, algorithm, key_operations=["sign"])
@@ -29,14 +31,17 @@ def install_ca(vault: FakeVault, base_url: str, algorithm: str = "rsa-2048") -> 
         secrets = VaultSecretStore(vaults.at(vault.url))
         root_key = software.generate("p-256")
         root = hierarchy.self_signed_root(
-            root_key, Name.build([("O", "Example"), ("CN", "Root")]), not_before=now - DAY, life=7000 * DAY
+            root_key,
+            Name.build([("O", "Example"), ("CN", "Root")]),
+            not_before=now - DAY - ra_age,
+            life=7000 * DAY,
         )
         issuing = hierarchy.subordinate(
             root,
             root_key,
             spki=public_key_info(keys.signing_key(name)),
             subject=Name.build([("O", "Example"), ("CN", "Issuing in a vault")]),
-            not_before=now - DAY,
+            not_before=now - DAY - ra_age,
             life=1800 * DAY,
             base_url=base_url,
         )
@@ -49,6 +54,6 @@ def install_ca(vault: FakeVault, base_url: str, algorithm: str = "rsa-2048") -> 
         )
         crl = hierarchy.root_crl(root, root_key, now=now, life=365 * DAY)
         issuer = ca.install([issuing, root], crl, base_url=base_url)
-        ca.add_ra_identity(issuer, now=now, backdate=DAY)
+        ca.add_ra_identity(issuer, now=now - ra_age, backdate=timedelta(0) if ra_age else DAY)
     vault.calls.clear()
     return issuing
