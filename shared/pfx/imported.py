@@ -1,0 +1,160 @@
+"""Delivering imported PFX files: the password is opened and sealed to the device, the file stays as it is.
+
+Each request once in effect, however often it comes: its delivery is put under its id and stands. A parcel that cannot
+be delivered is on record with its failure and holds nobody up; what else was asked for is delivered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.errors import ChallengeRejected, MalformedMessage, RequestError
+from shared.pfx.candidates import Candidate, choose
+from shared.pfx.import_keys import check_padding
+from shared.pfx.imported_delivery import ImportedDelivery
+from shared.pfx.imported_ports import Deliveries
+from shared.pfx.imported_request import PFXRequest
+from shared.pfx.packing import AllFailed, Packer
+from shared.pfx.recipients import Recipients, read_certificate
+from shared.policy.callers import Caller
+from shared.store.parcels import ParcelStore
+from shared.store.pfx_requests import PFXRequestEntry, PFXRequestLog, RequestState
+
+log = logging.getLogger("scepter.pfx")
+
+
+class NothingToDeliver(RequestError):
+    """The user has no such parcel here. Nobody has to mend anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPFX:
+    """`callers` are by name, as the policy file has them."""
+
+    callers: Mapping[str, Caller]
+    parcels: ParcelStore
+    requests: PFXRequestLog
+    recipients: Recipients
+    packer: Packer
+    deliveries: Deliveries
+    clock: Callable[[], datetime]
+
+    def check(self, request: PFXRequest) -> PFXRequestEntry | None:
+        """What can be said at once, while the caller listens; returns what is on record of the request already.
+
+        Raises MalformedMessage, also where the id was another request's; AlgorithmRefused, PolicyViolation.
+        """
+        self._check(request)
+        known = self.requests.find(request.caller, request.id)
+        _check_same(known, request)
+        return known
+
+    def handle(self, request: PFXRequest, *, attempt: int = 0) -> PFXRequestEntry:
+        """Deliver; returns what is on record then. `attempt` counts how often this was put off.
+
+        Raises RequestError when nothing can be delivered, which is on record then; KeyUnavailable, StoreUnavailable.
+        """
+        entry = self._entry(request)
+        known = self.requests.begin(entry)
+        _check_same(known, request)
+        if known is not None and known.state is RequestState.DELIVERED:
+            return known
+        entry = known or entry
+        try:
+            delivery = self._delivered(request, attempt)
+        except RequestError as error:
+            return self._failed(entry, error)
+        entry = replace(
+            entry,
+            state=RequestState.DELIVERED,
+            recipient=delivery.recipient,
+            parts=delivery.parts,
+            failure="",
+            ended_at=self.clock(),
+        )
+        self.requests.deliver(entry)
+        log.info(
+            "PFX request %s of %s: %d delivered to device %s, %d failed",
+            request.id,
+            request.caller,
+            len(delivery.items),
+            request.device,
+            len(delivery.failures),
+        )
+        return entry
+
+    def _check(self, request: PFXRequest) -> Caller:
+        caller = self.callers.get(request.caller)
+        if caller is None:
+            raise ChallengeRejected(
+                f"no caller {request.caller!r:.80} in the policy file", public="Unknown caller."
+            )
+        caller.check_pfx("stored" if request.parcel is None else "brought", request.user)
+        if request.parcel is not None:
+            check_padding(request.parcel.padding)
+        if request.certificate:
+            read_certificate(request.certificate)
+        return caller
+
+    def _delivered(self, request: PFXRequest, attempt: int) -> ImportedDelivery:
+        caller = self._check(request)
+        recipient = self.recipients.find(request, caller, self.clock())
+        candidates = self._candidates(request)
+        if not candidates:
+            raise NothingToDeliver(
+                f"nothing is imported for user {request.user!r:.80}",
+                public="No such certificate is imported for that user.",
+            )
+        packed = self.packer.pack(candidates, recipient, attempt)
+        delivery = ImportedDelivery(
+            request=request.id,
+            user=request.user,
+            device=request.device,
+            recipient=recipient.serial_hex,
+            items=packed.items,
+            failures=packed.failures,
+        )
+        stands = self.deliveries.put(request.delivery, delivery.build(), device=request.device)
+        return ImportedDelivery.parse(
+            stands
+        )  # a repeat or a twin may have been first, and with another outcome
+
+    def _candidates(self, request: PFXRequest) -> list[Candidate]:
+        if request.parcel is not None:
+            return [Candidate.brought(request.parcel)]
+        found = self.parcels.of_user(request.user)
+        return [Candidate.stored(parcel) for parcel in choose(found, request.purposes, self.clock())]
+
+    def _entry(self, request: PFXRequest) -> PFXRequestEntry:
+        return PFXRequestEntry(
+            caller=request.caller,
+            id=request.id,
+            digest=request.digest,
+            user=request.user,
+            device=request.device,
+            begun_at=self.clock(),
+        )
+
+    def _failed(self, entry: PFXRequestEntry, error: RequestError) -> PFXRequestEntry:
+        parts = error.parts if isinstance(error, AllFailed) else ()
+        failed = replace(
+            entry, state=RequestState.FAILED, parts=parts, failure=error.public, ended_at=self.clock()
+        )
+        stands = self.requests.fail(failed)
+        if stands.state is RequestState.DELIVERED:  # by a twin
+            return stands
+        log.warning("PFX request %s of %s failed: %s", entry.id, entry.caller, error.reason)
+        if isinstance(error, NothingToDeliver):
+            return stands
+        raise error
+
+
+def _check_same(known: PFXRequestEntry | None, request: PFXRequest) -> None:
+    if known is not None and known.digest != request.digest:
+        raise MalformedMessage(
+            f"PFX request {request.id} of {request.caller} was made before, and otherwise",
+            public="A request with this id was made before, and it asked for something else.",
+        )
