@@ -7,9 +7,13 @@ param tags object
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests'
   'devices', 'events', 'parked', 'holds', 'brake'
+  'parcels', 'pfxrequests'
 ]
-var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
-var containers = ['pki']
+var queues = [
+  'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
+  'pfx-requests', 'pfx-requests-poison'
+]
+var containers = ['pki', 'parcels']
 var deploymentContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

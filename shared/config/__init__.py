@@ -1,8 +1,8 @@
 """Settings: parsed once, validated whole. Every name starts with SCEPTER_ except those that Azure itself defines.
 
-`deployment`, `authority`, `enrolment`, `status` and `events` are groups of settings by subject, `settings` is all of
-them, and `loading` reads an environment, which only shared/wiring does. docs/settings.md explains each setting;
-local.settings.sample.json has a value that runs locally for each.
+`deployment`, `authority`, `enrolment`, `status`, `events` and `imported` are groups of settings by subject, `settings`
+is all of them, and `loading` reads an environment, which only shared/wiring does. docs/settings.md explains each
+setting; local.settings.sample.json has a value that runs locally for each.
 """
 
 from shared.config.loading import in_azure, load

@@ -10,6 +10,7 @@ from shared.config.authority import AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
+from shared.config.imported import ImportedSettings
 from shared.config.status import StatusSettings
 
 
@@ -17,7 +18,9 @@ class SettingsError(Exception):
     """One or more settings are wrong; the text names each with its reason and never its value."""
 
 
-class Settings(EventSettings, StatusSettings, EnrolmentSettings, AuthoritySettings, DeploymentSettings):
+class Settings(
+    ImportedSettings, EventSettings, StatusSettings, EnrolmentSettings, AuthoritySettings, DeploymentSettings
+):
     """All settings of the function app."""
 
 

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests"),
     *("devices", "events", "parked", "holds", "brake"),
+    *("parcels", "pfxrequests"),
 )
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""
+PARCELS: Final = "parcels"
+"""The container of imported PFX files: never a public one."""
 
 # URLs of rows hold device and user ids: the SDK's own request log stays off, whatever the root logger's
 # level.
@@ -134,16 +137,19 @@ class StorageConnection:
         *,
         tables: Iterable[str] = TABLES,
         containers: Iterable[str] = (PUBLICATIONS,),
+        private_containers: Iterable[str] = (),
         queues: Iterable[str] = (),
         public_containers: bool = False,
     ) -> None:
         """Create what is not there. In Azure the infrastructure does this; `public_containers` (anonymous
-        reads of blobs) is for local runs only. Raises StoreUnavailable."""
+        reads of blobs in `containers`) is for local runs only. Raises StoreUnavailable."""
         for name in tables:
             _create(self.table(name).create_table)
         for name in containers:
             access = "blob" if public_containers else None
             _create(self.container(name).create_container, public_access=access)
+        for name in private_containers:
+            _create(self.container(name).create_container)
         for name in queues:
             _create(self.queue(name).create_queue)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from shared import config
 from shared.config import Settings, SettingsError
 from shared.revocation.service import Records
-from shared.store.connection import StorageConnection
+from shared.store.connection import PARCELS, StorageConnection
 from shared.store.pending import PendingRequests
 from shared.store.pending_table import TablePendingRequests
 from shared.store.ports import KeptQueue, PublicationStore, Queue, SupersessionStore, UseCounter
@@ -23,7 +23,8 @@ from shared.store.uses import TableUseCounter
 
 CRL_QUEUE = "crl-requests"
 EVENT_QUEUE = "device-events"
-QUEUES = (CRL_QUEUE, EVENT_QUEUE)
+PFX_QUEUE = "pfx-requests"
+QUEUES = (CRL_QUEUE, EVENT_QUEUE, PFX_QUEUE)
 
 
 class Stores:
@@ -42,7 +43,7 @@ class Stores:
         connection = _storage_connection(self.environment, self.settings.table_prefix)
         if not self.in_azure:  # there the infrastructure makes them
             queues = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
-            connection.create_missing(queues=queues, public_containers=True)
+            connection.create_missing(queues=queues, public_containers=True, private_containers=[PARCELS])
         return connection
 
     @cached_property

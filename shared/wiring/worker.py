@@ -11,6 +11,7 @@ from shared import config
 from shared.config import Settings
 from shared.record.recorder import Recorder
 from shared.wiring.enrolling import Enrolling
+from shared.wiring.imported import Imported
 from shared.wiring.monday import Monday
 
 _MOST_PURGED = 20_000
@@ -22,7 +23,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application(Enrolling, Monday):
+class Application(Enrolling, Imported, Monday):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shared import config
 from shared.ca.folder import CAFolder
 from shared.keys.ports import SigningKey
-from shared.store.connection import StorageConnection
+from shared.store.connection import PARCELS, StorageConnection
 from shared.store.transport import StorageTransport
 from shared.wiring import Application
 from shared.wiring.stores import QUEUES
@@ -83,7 +83,7 @@ class CountedApplication(Application):
             table_prefix=self.settings.table_prefix,
             transport=self.transport,
         )
-        connection.create_missing(queues=QUEUES, public_containers=True)
+        connection.create_missing(queues=QUEUES, public_containers=True, private_containers=[PARCELS])
         return connection
 
     @cached_property

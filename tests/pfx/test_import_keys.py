@@ -82,10 +82,10 @@ def test_a_version_that_is_not_told_is_found() -> None:
         versioned(keys, replace(sealed(number=2), version="v1"))
 
 
-@pytest.mark.parametrize("changes", [{"key": "theirs"}, {"key": "theirs", "version": ""}, {"version": "v9"}])
-def test_a_key_of_somebody_else_is_named_with_ours(changes: dict[str, str]) -> None:
+@pytest.mark.parametrize(("key", "version"), [("theirs", "v1"), ("theirs", ""), ("import", "v9")])
+def test_a_key_of_somebody_else_is_named_with_ours(key: str, version: str) -> None:
     with pytest.raises(UnknownImportKey, match=r"not one of ours.*sealed to import"):
-        versioned(VaultOfTests(), replace(sealed(), **changes))
+        versioned(VaultOfTests(), replace(sealed(), key=key, version=version))
 
 
 def test_a_key_that_is_away_says_so() -> None:
