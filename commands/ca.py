@@ -13,6 +13,7 @@ from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
 from shared.keys.software import ALGORITHMS
+from shared.pfx.import_key_folder import SoftwareImportKeys
 from shared.x509.certificate import Certificate
 
 cli = typer.Typer(no_args_is_help=True)
@@ -50,7 +51,7 @@ def init(
     issuing_key: Annotated[str, typer.Option(help=f"One of {_KEYS}.")] = "rsa-3072",
     issuing_years: Annotated[int, typer.Option(help="Life of the issuing CA.")] = 5,
 ) -> None:
-    """Make root, issuing CA and SCEP RA with software keys. What exists is kept; run it again at any time."""
+    """Make root, issuing CA, SCEP RA and import key with software keys. What exists is kept; run it at any time."""
     ca, values = _open(folder, settings)
     try:
         plan = CAPlan(organisation, root_key, root_years, issuing_key, issuing_years)
@@ -64,6 +65,7 @@ def init(
             now=datetime.now(UTC),
             progress=lambda step: status.update(f"Making the {step}"),
         )
+    SoftwareImportKeys(ca.path, values.get("SCEPTER_CA_KEY_PASSWORD", "")).ensure()
     console().print(f"CA in {ca.path}:")
     _show(ca, as_json=False)
 

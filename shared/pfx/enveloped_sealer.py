@@ -26,7 +26,7 @@ class EnvelopedSealer:
         usage = recipient.key_usage
         if usage is not None and "keyEncipherment" not in usage:
             reason = "the recipient's certificate does not allow keyEncipherment"  # RFC 5280 4.2.1.3
-            raise PolicyViolation(reason, public=f"{reason.capitalize()}.")
+            raise PolicyViolation(reason, public=f"{reason[0].upper()}{reason[1:]}.")
 
     def seal(self, secret: bytearray, recipient: Certificate) -> bytes:
         self.check(recipient)

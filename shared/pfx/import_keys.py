@@ -58,7 +58,7 @@ class ImportKey:
             reason = (
                 f"the password has {len(password)} octets, and the import key takes {self.longest_password}"
             )
-            raise PolicyViolation(reason, public=f"{reason.capitalize()}.")
+            raise PolicyViolation(reason, public=f"{reason[0].upper()}{reason[1:]}.")
         return SealedPassword(self.name, self.version, self.public_key.encrypt(password, oaep()))
 
 
@@ -128,7 +128,7 @@ def _versions(keys: ImportKeys, name: str) -> list[str]:
 def _unknown(keys: ImportKeys, asked: str) -> UnknownImportKey:
     ours = ", ".join(dict.fromkeys(key.name for key in keys.versions()))
     reason = f"import key {asked!r:.120} is not one of ours; passwords have to be sealed to {ours}"
-    return UnknownImportKey(reason, public=f"{reason.capitalize()}.")
+    return UnknownImportKey(reason, public=f"{reason[0].upper()}{reason[1:]}.")
 
 
 def _does_not_open(password: SealedPassword) -> IntegrityFailure:
