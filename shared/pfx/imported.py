@@ -64,9 +64,14 @@ class ImportedPFX:
             return known
         entry = known or entry
         try:
-            delivery = self._delivered(request, attempt)
+            # Who died before it was on record may have delivered, and nothing undoes that.
+            stands = None if known is None else self.deliveries.find(request.delivery)
+            delivery = ImportedDelivery.parse(stands) if stands else self._delivered(request, attempt)
         except RequestError as error:
             return self._failed(entry, error)
+        return self._conclude(entry, delivery)
+
+    def _conclude(self, entry: PFXRequestEntry, delivery: ImportedDelivery) -> PFXRequestEntry:
         entry = replace(
             entry,
             state=RequestState.DELIVERED,
@@ -78,10 +83,10 @@ class ImportedPFX:
         self.requests.deliver(entry)
         log.info(
             "PFX request %s of %s: %d delivered to device %s, %d failed",
-            request.id,
-            request.caller,
+            entry.id,
+            entry.caller,
             len(delivery.items),
-            request.device,
+            entry.device,
             len(delivery.failures),
         )
         return entry
@@ -118,9 +123,8 @@ class ImportedPFX:
             failures=packed.failures,
         )
         stands = self.deliveries.put(request.delivery, delivery.build(), device=request.device)
-        return ImportedDelivery.parse(
-            stands
-        )  # a repeat or a twin may have been first, and with another outcome
+        # A twin may have been first, and with another outcome.
+        return ImportedDelivery.parse(stands)
 
     def _candidates(self, request: PFXRequest) -> list[Candidate]:
         if request.parcel is not None:

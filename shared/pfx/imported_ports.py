@@ -27,6 +27,9 @@ class Deliveries(Protocol):
         """Keep `content` for the device under the request's id unless something was put there before, acknowledged
         or not; returns what stands. Raises StoreUnavailable."""
 
+    def find(self, request: str) -> bytes | None:
+        """What stands under a request's id, acknowledged or not. Raises StoreUnavailable."""
+
 
 class IssuedCertificates(Protocol):
     """What is on record of the certificates that were issued here."""

@@ -198,6 +198,37 @@ def test_what_is_on_record_is_what_was_delivered_by_the_worker_that_died(site: I
     assert failures == {good.thumbprint: "", bad.thumbprint: "The PFX file is not there."}
 
 
+def test_a_twin_that_was_first_has_the_say(site: ImportSite) -> None:
+    site.enrol()
+    good, order = holder("ann"), site.order(holder("ann 2"))
+    site.keep(good)
+    parcel, _ = site.parcels.take(order, by="tests")
+    site.blobs.remove(parcel.blob)
+
+    class Late:
+        def put(self, *arguments: Any, **named: Any) -> bytes:
+            site.blobs.put(parcel.blob, order.pfx)
+            assert not any(part.failure for part in site.service.handle(request()).parts)
+            return site.deliveries.put(*arguments, **named)
+
+    entry = site.worker(deliveries=Late()).handle(request())
+    assert not any(part.failure for part in entry.parts)
+    assert site.requests.find("mdm", "request-1") == entry
+
+
+def test_a_delivery_that_stands_is_delivered_whatever_happens_afterwards(site: ImportSite) -> None:
+    device = site.enrol()
+    parcel = site.keep()
+    with pytest.raises(Crash):
+        site.worker(requests=Dying(site.requests, "deliver", after=False)).handle(request())
+    site.world.revocations.revoke(device.issuer, device.serial, "keyCompromise", by="tests")
+    site.parcels.remove(parcel.user, parcel.thumbprint, by="tests")
+    calls = site.keys.calls
+    entry = site.service.handle(request())
+    assert (entry.state, entry.recipient) == (RequestState.DELIVERED, device.serial)
+    assert site.keys.calls == calls
+
+
 def damaged(site: ImportSite, how: str) -> tuple[str, str]:
     """A parcel that cannot be delivered: its thumbprint, and what is told of it."""
     owner = holder("damaged")
