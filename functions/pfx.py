@@ -65,7 +65,7 @@ def _receive(req: func.HttpRequest) -> func.HttpResponse:
         return text(411, "Send the request with a Content-Length.")
     if len(body) > body_limit(app.settings.largest_pfx):
         raise too_large(len(body), app.settings.largest_pfx)
-    order, pfx = _apart(app, PFXOrder.parse(body))
+    order, pfx = _apart(app, PFXOrder.parse(body), caller.name)
     request = order.request(caller.name)
     known = app.imported_pfx.check(request)
     if known is not None and known.state is RequestState.DELIVERED:
@@ -77,7 +77,7 @@ def _receive(req: func.HttpRequest) -> func.HttpResponse:
     return document(202, {"id": order.id, "state": RequestState.BEGUN.value})
 
 
-def _apart(app: Application, order: PFXOrder) -> tuple[PFXOrder, bytes | None]:
+def _apart(app: Application, order: PFXOrder, caller: str) -> tuple[PFXOrder, bytes | None]:
     """The order without the file in it, and the file: queues take names of blobs. Equal files have equal names."""
     if order.parcel is None or order.parcel.pfx is None:
         return order, None
@@ -85,7 +85,7 @@ def _apart(app: Application, order: PFXOrder) -> tuple[PFXOrder, bytes | None]:
     if len(pfx) > app.settings.largest_pfx:
         raise too_large(len(pfx), app.settings.largest_pfx)
     check_shell(pfx)
-    name = f"{BROUGHT}{hashlib.sha256(pfx).hexdigest()}.pfx"
+    name = f"{BROUGHT}{caller}/{hashlib.sha256(pfx).hexdigest()}.pfx"
     parcel = order.parcel.model_copy(update={"pfx": None, "blob": name})
     return order.model_copy(update={"parcel": parcel}), pfx
 

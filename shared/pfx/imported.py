@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import ChallengeRejected, MalformedMessage, RequestError
+from shared.errors import ChallengeRejected, MalformedMessage, PolicyViolation, RequestError
 from shared.pfx.candidates import Candidate, choose
 from shared.pfx.import_keys import check_padding
 from shared.pfx.imported_delivery import ImportedDelivery
 from shared.pfx.imported_ports import Deliveries
-from shared.pfx.imported_request import PFXRequest
+from shared.pfx.imported_request import BROUGHT, PFXRequest
 from shared.pfx.packing import AllFailed, Packer
 from shared.pfx.recipients import Recipients, read_certificate
 from shared.policy.callers import Caller
@@ -100,6 +100,7 @@ class ImportedPFX:
         caller.check_pfx("stored" if request.parcel is None else "brought", request.user)
         if request.parcel is not None:
             check_padding(request.parcel.padding)
+            _check_own(request.caller, request.parcel.blob)
         if request.certificate:
             read_certificate(request.certificate)
         return caller
@@ -154,6 +155,14 @@ class ImportedPFX:
         if isinstance(error, NothingToDeliver):
             return stands
         raise error
+
+
+def _check_own(caller: str, blob: str) -> None:
+    if not blob.startswith(f"{BROUGHT}{caller}/"):
+        raise PolicyViolation(
+            f"blob {blob!r:.120} is not one that caller {caller} may have brought",
+            public=f"A parcel's blob has to be below {BROUGHT}{caller}/.",
+        )
 
 
 def _check_same(known: PFXRequestEntry | None, request: PFXRequest) -> None:

@@ -18,10 +18,13 @@ from shared.policy.owner_ids import DeviceId, UserName
 from shared.store.parcels import Purpose
 
 BROUGHT = "brought/"
-"""How names of blobs begin that callers bring."""
+"""How names of blobs begin that callers bring; the caller's own name comes next."""
 _MOST_CERTIFICATE = 16 * 1024
 
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~:@-]{1,128}$")]
+BlobName = Annotated[
+    str, Field(max_length=200, pattern=rf"^{BROUGHT}[a-z0-9][a-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")
+]
 Thumbprint = Annotated[str, Field(pattern="^[0-9a-fA-F]{40}$"), AfterValidator(str.lower)]
 
 
@@ -50,9 +53,7 @@ class BroughtDocument(_Part):
         default="", alias="keyVersion"
     )
     padding_scheme: Annotated[str, Field(max_length=32)] = Field(alias="paddingScheme")
-    blob: Annotated[str, Field(max_length=200, pattern=rf"^{BROUGHT}[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = (
-        Field(default=None, alias="pfxBlob")
-    )
+    blob: BlobName | None = Field(default=None, alias="pfxBlob")
     pfx: Base64 | None = None
     thumbprint: Thumbprint | Literal[""] = ""
     purpose: Purpose = Field(default=Purpose.ENCRYPTION, alias="intendedPurpose")

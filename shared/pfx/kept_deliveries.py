@@ -9,7 +9,8 @@ from typing import Final
 from shared.errors import Conflict, StoreUnavailable
 from shared.store.parcels import PrivateBlobs
 
-_FOLDER: Final = "delivered/"
+DELIVERED: Final = "delivered/"
+"""How names of blobs begin that hold deliveries."""
 _MOST: Final = 128 * 1024 * 1024
 
 
@@ -36,4 +37,4 @@ class KeptDeliveries:
 
     @staticmethod
     def _name(request: str) -> str:
-        return f"{_FOLDER}{hashlib.sha256(request.encode()).hexdigest()}.json"
+        return f"{DELIVERED}{hashlib.sha256(request.encode()).hexdigest()}.json"

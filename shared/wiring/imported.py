@@ -7,7 +7,7 @@ Three parts are likely to be replaced, each by what fits the port named: the imp
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from shared.errors import KeyUnavailable
@@ -17,7 +17,7 @@ from shared.pfx.import_keys import ImportKeys
 from shared.pfx.imported import ImportedPFX
 from shared.pfx.imported_ports import Deliveries, PasswordSealer
 from shared.pfx.imported_request import BROUGHT
-from shared.pfx.kept_deliveries import KeptDeliveries
+from shared.pfx.kept_deliveries import DELIVERED, KeptDeliveries
 from shared.pfx.packing import Packer
 from shared.pfx.parcels import Parcels
 from shared.pfx.recipients import Recipients
@@ -106,9 +106,10 @@ class Imported(Authority):
         )
 
     def purge_pfx_requests(self) -> int:
-        """Forget requests that are past their time, some of them, and the files that were brought; returns how many."""
+        """Forget requests that are past their time, some of them, with what they brought and got; returns how many."""
         before = self.clock() - self.settings.pfx_request_life
-        old = list(islice(self.parcel_blobs.older(BROUGHT, before), _MOST_PURGED))
-        for name in old:
+        old = chain.from_iterable(self.parcel_blobs.older(each, before) for each in (BROUGHT, DELIVERED))
+        names = list(islice(old, _MOST_PURGED))
+        for name in names:
             self.parcel_blobs.remove(name)
-        return len(old) + self.pfx_requests.purge(before, _MOST_PURGED)
+        return len(names) + self.pfx_requests.purge(before, _MOST_PURGED)

@@ -89,7 +89,7 @@ class Drill:
             "encryptedPfxPassword": b64encode(bytes(384) if foreign else sealed.ciphertext).decode(),
             "keyName": key.name,
             "paddingScheme": "oaepSha256",
-            "pfxBlob": f"brought/{user.reads.thumbprint}.pfx",
+            "pfxBlob": f"brought/mdm/{user.reads.thumbprint}.pfx",
             "thumbprint": user.reads.thumbprint,
         }
 
@@ -148,7 +148,7 @@ def make_users(storage: Storage) -> list[User]:
             )
             kept, _ = parcels.take(order, by="the drill")
             if owner is holders[0][0]:
-                storage.blobs.put(f"brought/{owner.thumbprint}.pfx", order.pfx)
+                storage.blobs.put(f"brought/mdm/{owner.thumbprint}.pfx", order.pfx)
             if owner is holders[2][0]:
                 storage.blobs.remove(kept.blob)
         users.append(User(name, holders[0][0], holders[1][0], holders[2][0], known))

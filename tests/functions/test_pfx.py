@@ -80,7 +80,7 @@ def test_a_request_may_bring_its_parcel(app: PFXApplication) -> None:
     assert post(asked).status_code == 202
     (message,) = sent(app)
     assert "pfx" not in message["parcel"]
-    assert message["parcel"]["pfxBlob"].startswith(BROUGHT)
+    assert message["parcel"]["pfxBlob"].startswith(f"{BROUGHT}mdm/")
     app.drain()
     (item,) = app.delivered().items
     assert b64encode(item.pfx).decode() == asked["parcel"]["pfx"]
@@ -141,9 +141,10 @@ def test_a_wrong_body_is_refused_with_its_fields(app: PFXApplication, changes: A
     ("changes", "told"),
     [
         ({"pfx": None}, "give one of pfxBlob and pfx"),
-        ({"pfxBlob": "brought/a.pfx"}, "give one of pfxBlob and pfx"),
+        ({"pfxBlob": "brought/mdm/a.pfx"}, "give one of pfxBlob and pfx"),
         ({"pfx": None, "pfxBlob": "stored/a.pfx"}, "pfxBlob"),
         ({"pfx": None, "pfxBlob": "brought/../stored/a"}, "pfxBlob"),
+        ({"pfx": None, "pfxBlob": "brought/a.pfx"}, "pfxBlob"),
         ({"encryptedPfxPassword": "****"}, "not base64"),
         ({"paddingScheme": "oaepSha512"}, "PaddingScheme OaepSha256"),
         ({"thumbprint": "12"}, "thumbprint"),
@@ -335,7 +336,7 @@ def test_what_failed_is_served_when_it_is_driven_back(app: PFXApplication) -> No
     assert body(show())["state"] == "delivered"
 
 
-def test_old_requests_and_what_they_brought_are_forgotten(app: PFXApplication) -> None:
+def test_old_requests_are_forgotten_with_what_they_brought_and_got(app: PFXApplication) -> None:
     app.enrol()
     keep(app)
     post(order(parcel=brought(app)))
@@ -346,7 +347,7 @@ def test_old_requests_and_what_they_brought_are_forgotten(app: PFXApplication) -
     assert set(app.private.blobs) == names
     app.now += 2 * DAY
     pfx.purge_pfx_requests(None)
-    assert {name for name in names if name.startswith(BROUGHT)} == names - set(app.private.blobs)
+    assert {name for name in names if name.startswith("stored/")} == set(app.private.blobs)
     assert show().status_code == 404
 
 

@@ -204,15 +204,18 @@ def request(
     return PFXRequest(caller, identifier, user, device, frozenset(purposes), parcel, certificate, key, digest)
 
 
-def brought(site: ImportSite, owner: Holder, password: str = PASSWORD, **changes: Any) -> BroughtParcel:
+def brought(
+    site: ImportSite, owner: Holder, password: str = PASSWORD, *, caller: str = "mdm", **changes: Any
+) -> BroughtParcel:
     """A parcel of the request itself, its file in a blob."""
-    site.blobs.put(f"brought/{owner.thumbprint}.pfx", owner.pfx(password))
+    blob = f"brought/{caller}/{owner.thumbprint}.pfx"
+    site.blobs.put(blob, owner.pfx(password))
     usual: dict[str, Any] = {
         "ciphertext": site.seal(password).ciphertext,
         "key": "import",
         "key_version": "",
         "padding": "OaepSha256",
-        "blob": f"brought/{owner.thumbprint}.pfx",
+        "blob": blob,
         "thumbprint": owner.thumbprint,
         "purpose": Purpose.ENCRYPTION,
     }

@@ -426,6 +426,17 @@ def test_what_can_be_said_at_once_is(site: ImportSite) -> None:
     assert site.requests.find("mdm", "request-1") is None
 
 
+def test_a_caller_brings_no_file_of_another(site: ImportSite) -> None:
+    site.enrol()
+    parcel = brought(site, holder(), caller="anyone")
+    with pytest.raises(PolicyViolation, match="not one that caller mdm may have brought"):
+        site.service.handle(request(parcel=parcel))
+    for blob in ("stored/a/b.pfx", "brought/mdmx/a.pfx", "brought/a.pfx"):
+        with pytest.raises(PolicyViolation):
+            site.service.check(request(parcel=replace(parcel, blob=blob)))
+    assert site.service.handle(request(caller="anyone", parcel=parcel)).state is RequestState.DELIVERED
+
+
 @pytest.mark.parametrize("padding", ["OaepSha512", "oaepSha384", "none", "pkcs1", "oaepSha1"])
 def test_another_padding_is_refused_with_the_way_out(site: ImportSite, padding: str) -> None:
     site.enrol()
