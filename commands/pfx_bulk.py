@@ -5,9 +5,7 @@ Run again after an interruption: what is there already is passed over.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,6 +26,7 @@ from commands.pfx_import import (
     destination,
 )
 from commands.pfx_parcel import Wanted, prepare
+from commands.pfx_rows import COLUMNS, REPORT, Row, inside, read_rows, written
 from commands.session import (
     DEFAULT_SETTINGS,
     DEFAULT_URL,
@@ -44,10 +43,7 @@ from shared.pfx.graph_format import read_certificates, read_order
 from shared.pfx.parcel_order import ParcelOrder, too_large
 from shared.store.parcels import Purpose
 
-COLUMNS = ("file", "user", "purpose", "password", "mail", "thumbprint")
-REPORT = ("line", "file", "user", "purpose", "thumbprint", "status", "note")
 T = TypeVar("T")
-Row = dict[str, object]
 Prepared = tuple[ParcelOrder, list[str]]
 Report = Annotated[
     Path | None,
@@ -79,7 +75,7 @@ def import_folder(
     json: Json = False,
 ) -> None:
     """Import what a CSV file lists. Exit code 1 if any row failed."""
-    rows = _rows(table)
+    rows = read_rows(table)
     connector = Connector(connector_key, provider, key_name)
     to = destination(connector, graph_url, Management(url, settings), graph=graph, utf8=utf8_password)
     now = datetime.now(UTC)
@@ -89,7 +85,7 @@ def import_folder(
         if named not in list(Purpose):
             raise RequestError(f"purpose {named!r} is none of {', '.join(Purpose)}")
         wanted = Wanted(
-            file=_inside(folder, row.get("file", "")),
+            file=inside(folder, row.get("file", "")),
             user=row.get("user", ""),
             purpose=Purpose(named),
             password=row.get("password") or password or "",
@@ -140,7 +136,7 @@ def _run(
     stopped: PKIError | None = None
     screen = console(stderr=True)
     bar = track(rows, "importing", console=screen, disable=not screen.is_terminal, transient=True)
-    with _written(report) as write:
+    with written(report) as write:
         try:
             for line, row in enumerate(bar, first_line):
                 outcomes.append({"line": line} | _named(row) | _outcome(to, row, prepared))
@@ -179,46 +175,3 @@ def _named(row: object) -> Row:
     given = row if isinstance(row, dict) else {}
     user = given.get("user") or given.get("userPrincipalName") or given.get("UserPrincipalName") or ""
     return {"file": given.get("file", ""), "user": user, "purpose": "", "thumbprint": ""}
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        unknown = set(reader.fieldnames or ()) - set(COLUMNS)
-        if unknown or not {"file", "user"} <= set(reader.fieldnames or ()):
-            raise typer.BadParameter(
-                f"{path}: the first line has to name file and user, and may name {', '.join(COLUMNS[2:])}"
-            )
-        # Passwords may begin or end with a space.
-        return [
-            {
-                key: (value or "") if key == "password" else (value or "").strip()
-                for key, value in row.items()
-                if key
-            }
-            for row in reader
-        ]
-
-
-def _inside(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not name or not path.resolve().is_relative_to(folder.resolve()):
-        raise RequestError(f"file {name!r} is not one in {folder}")
-    return path
-
-
-@contextmanager
-def _written(path: Path | None) -> Iterator[Callable[[Row], None]]:
-    """Writes each row at once, so that there is a report however it ends."""
-    if path is None:
-        yield lambda _: None
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, REPORT, extrasaction="ignore")
-        writer.writeheader()
-
-        def write(row: Row) -> None:
-            writer.writerow(row)
-            file.flush()
-
-        yield write
