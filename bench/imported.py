@@ -35,7 +35,7 @@ from shared.pfx.kept_deliveries import KeptDeliveries
 from shared.pfx.packing import Packer
 from shared.pfx.parcel_order import ParcelOrder
 from shared.pfx.parcels import Parcels
-from shared.pfx.recipients import Recipients
+from shared.pfx.imported_recipients import ImportedRecipients
 from shared.policy.callers import Caller
 from shared.store.memory_parcels import MemoryParcelStore, MemoryPFXRequestLog, MemoryPrivateBlobs
 from shared.store.parcels import Purpose
@@ -81,7 +81,7 @@ class Site:
             callers={"bench": Caller(name="bench", pfx=("stored",))},
             parcels=store,
             requests=MemoryPFXRequestLog(),
-            recipients=Recipients(self.world.store, sealer, lambda: self.world.issuer.id),
+            recipients=ImportedRecipients(self.world.store, sealer, lambda: self.world.issuer.id),
             packer=Packer(store, blobs, self.keys, sealer, now, LARGEST),
             deliveries=KeptDeliveries(blobs),
             clock=now,

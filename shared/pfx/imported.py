@@ -18,7 +18,7 @@ from shared.pfx.imported_delivery import ImportedDelivery
 from shared.pfx.imported_ports import Deliveries
 from shared.pfx.imported_request import BROUGHT, PFXRequest
 from shared.pfx.packing import AllFailed, Packer
-from shared.pfx.recipients import Recipients, read_certificate
+from shared.pfx.imported_recipients import ImportedRecipients, read_certificate
 from shared.policy.callers import Caller
 from shared.store.parcels import ParcelStore
 from shared.store.pfx_requests import PFXRequestEntry, PFXRequestLog, RequestState
@@ -37,7 +37,7 @@ class ImportedPFX:
     callers: Mapping[str, Caller]
     parcels: ParcelStore
     requests: PFXRequestLog
-    recipients: Recipients
+    recipients: ImportedRecipients
     packer: Packer
     deliveries: Deliveries
     clock: Callable[[], datetime]

@@ -20,7 +20,7 @@ from shared.pfx.imported_request import BROUGHT
 from shared.pfx.kept_deliveries import DELIVERED, KeptDeliveries
 from shared.pfx.packing import Packer
 from shared.pfx.parcels import Parcels
-from shared.pfx.recipients import Recipients
+from shared.pfx.imported_recipients import ImportedRecipients
 from shared.store.connection import PARCELS
 from shared.store.parcel_table import TableParcelStore
 from shared.store.parcels import ParcelStore, PrivateBlobs
@@ -99,7 +99,7 @@ class Imported(Authority):
             callers={caller.name: caller for caller in self.profiles.callers},
             parcels=self.parcel_store,
             requests=self.pfx_requests,
-            recipients=Recipients(self.records, self.password_sealer, lambda: self.issuer.id),
+            recipients=ImportedRecipients(self.records, self.password_sealer, lambda: self.issuer.id),
             packer=packer,
             deliveries=self.pfx_deliveries,
             clock=self.clock,

@@ -30,7 +30,7 @@ from shared.pfx.kept_deliveries import KeptDeliveries
 from shared.pfx.packing import Packer
 from shared.pfx.parcel_order import ParcelOrder
 from shared.pfx.parcels import Parcels
-from shared.pfx.recipients import Recipients
+from shared.pfx.imported_recipients import ImportedRecipients
 from shared.policy.callers import Caller
 from shared.policy.patterns import Pattern
 from shared.store.memory_parcels import MemoryParcelStore, MemoryPFXRequestLog, MemoryPrivateBlobs
@@ -117,7 +117,7 @@ class ImportSite:
             "callers": CALLERS,
             "parcels": self.store,
             "requests": self.requests,
-            "recipients": Recipients(self.world.store, self.sealer, lambda: self.world.issuer.id),
+            "recipients": ImportedRecipients(self.world.store, self.sealer, lambda: self.world.issuer.id),
             "packer": packer,
             "deliveries": self.deliveries,
             "clock": lambda: self.now,

@@ -18,7 +18,7 @@ from shared.x509.certificate import Certificate
 
 
 @dataclass(frozen=True, slots=True)
-class Recipients:
+class ImportedRecipients:
     """`issuer` gives the id of our issuer, when it is first needed."""
 
     certificates: IssuedCertificates

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.errors import AlgorithmRefused, MalformedMessage, PolicyViolation
 from shared.keys.ports import public_key_info
-from shared.pfx.recipients import Recipients
+from shared.pfx.imported_recipients import ImportedRecipients
 from shared.x509.certificate import Certificate
 from tests.pfx.imported_site import (
     CALLERS,
@@ -29,7 +29,7 @@ def site() -> ImportSite:
 
 
 def find(site: ImportSite, caller: str = "mdm", **changes: Any) -> Certificate:
-    recipients: Recipients = site.service.recipients
+    recipients: ImportedRecipients = site.service.recipients
     return recipients.find(request(caller=caller, **changes), CALLERS[caller], site.now)
 
 
