@@ -15,7 +15,7 @@ from tests.functions.application import MemoryApplication, body, call, request
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = describe()
-PARTS = ("pkcs", "deliveries")
+PARTS = ("pkcs", "pfx", "deliveries")
 
 
 def resolve(node: Any) -> list[str]:
