@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions import pfx
+from functions import deliveries, pfx
 from shared import wiring
 from shared.errors import StoreUnavailable
+from shared.pfx.imported_delivery import ImportedDelivery
 from shared.pfx.imported_request import BROUGHT
 from shared.store.pfx_requests import RequestState
-from tests.functions.application import AZURE, body, queue_message, text
+from tests.functions.application import AZURE, body, call, queue_message, request, text
 from tests.functions.imported import (
     CONNECTOR_SECRET,
     MDM_SECRET,
@@ -58,13 +59,18 @@ def test_what_is_stored_is_delivered(app: PFXApplication) -> None:
     device, owner = app.enrol(), holder()
     keep(app, owner)
     accepted = post(order())
-    assert (accepted.status_code, body(accepted)) == (202, {"id": "request-1", "state": "begun"})
+    assert (accepted.status_code, body(accepted)["state"]) == (202, "begun")
     assert sent(app) == [{**order(), "caller": "mdm"}]
     app.drain()
     (item,) = app.delivered().items
     assert device.certificate is not None
     assert opened(item, device.certificate, device_key()) == PASSWORD
     told = body(show())
+    key = {"authorization": f"Bearer {told['key']}"}
+    path, route = told["delivery"], {"id": told["delivery"].rpartition("/")[2]}
+    fetched = call(deliveries.fetch_delivery, request("GET", path, headers=key, route=route))
+    assert ImportedDelivery.parse(fetched.get_body()) == app.delivered()
+    assert body(accepted)["delivery"] == path
     assert (told["state"], told["device"], told["recipient"]) == ("delivered", "dev1", device.serial)
     assert told["certificates"] == [
         {"thumbprint": owner.thumbprint, "purpose": "smimeEncryption", "failure": ""}
@@ -182,9 +188,12 @@ def test_purposes_are_for_what_is_stored(app: PFXApplication) -> None:
 
 @pytest.mark.parametrize("secret", ["", "wrong-secret-somebody-mistyped", "caller-secret-of-the-tests"])
 def test_who_is_not_a_caller_with_pfx_is_refused(app: PFXApplication, secret: str) -> None:
-    """The last one is a caller's that orders challenges."""
-    for answer in (post(order(), secret), show(secret=secret)):
-        assert answer.status_code == 403
+    """The last one is a caller's that orders challenges, and finds no request of its own either."""
+    for answer, status in (
+        (post(order(), secret), 403),
+        (show(secret=secret), 404 if "caller" in secret else 403),
+    ):
+        assert answer.status_code == status
         assert secret not in text(answer) or not secret
 
 
@@ -266,7 +275,7 @@ def test_a_message_that_brings_the_file_itself_is_kept(app: PFXApplication) -> N
 @pytest.mark.parametrize(
     ("der", "told"),
     [
-        (tiny_certificate(), "512 bits, and 2048 are needed"),
+        (tiny_certificate(), "an RSA key of 512 bits; it takes 2048"),
         (device_certificate(device_key("old"), begins=NOW - 30 * DAY, life=9).der, "expired on"),
     ],
     ids=["512 bits", "expired"],

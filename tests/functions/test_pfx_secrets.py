@@ -126,7 +126,7 @@ def test_an_unexpected_failure_logs_no_secret(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("shared.pfx.enveloped_sealer.seal", fail)
+    monkeypatch.setattr("shared.pfx.password_sealing.seal", fail)
     with pytest.raises(ZeroDivisionError):
         pfx.deliver_pfx(queue_message(order(caller="mdm")))
     monkeypatch.setattr("shared.pfx.parcels.versioned", fail)
