@@ -16,6 +16,7 @@ var roles = {
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   keyVaultCryptoUser: '12338af0-0e69-4776-bea7-57ae8d297424'
+  keyVaultCryptoOfficer: '14b46e9e-c2b7-41b4-b07b-48a6ebf60603'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 var onStorage = [
@@ -23,8 +24,8 @@ var onStorage = [
   roles.storageQueueDataContributor
   roles.storageTableDataContributor
 ]
-// The administrator signs with the CA key (its own certificate request) and writes secrets and certificates.
-var ofAdministrator = [roles.keyVaultSecretsOfficer, roles.keyVaultCryptoUser]
+// The administrator makes keys, signs requests with them, and writes secrets and certificates: the key ceremony.
+var ofAdministrator = [roles.keyVaultSecretsOfficer, roles.keyVaultCryptoOfficer]
 
 resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
   name: storageName

@@ -76,6 +76,8 @@ var usual = {
   SCEPTER_BRAKE_HOURS: '1'
   SCEPTER_DELIVERY_DAYS: '7'
   SCEPTER_ORDER_DAYS: '90'
+  SCEPTER_MAX_PFX_KIB: '256'
+  SCEPTER_PFX_REQUEST_DAYS: '90'
 }
 var callerSettings = toObject(
   callers,

@@ -10,6 +10,7 @@ from shared.config.authority import AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
+from shared.config.imported import ImportedSettings
 from shared.config.intune import IntuneSettings
 from shared.config.outside import OutsideSettings
 from shared.config.pfx import PFXSettings
@@ -22,6 +23,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    ImportedSettings,
     PFXSettings,
     EventSettings,
     StatusSettings,
