@@ -44,15 +44,40 @@ class ServerAway(RequestError):
     """The server, or what it leans on, cannot serve now; the same call may succeed later."""
 
 
-class Management:
-    """The management API of a function app (docs/management-api.md)."""
-
-    def __init__(self, url: str, settings: Path, *, timeout: float = 30) -> None:
+def credentials(url: str, settings: Path) -> dict[str, str]:
+    """The header that says who asks. With SCEPTER_CLIENT_ID, the app registration's id, a token for it, which never
+    travels over http. Raises RequestError, DependencyError."""
+    client_id = os.environ.get("SCEPTER_CLIENT_ID", "")
+    if not client_id:
         key = os.environ.get("SCEPTER_MANAGEMENT_KEY") or local_values(settings).get(
             "SCEPTER_MANAGEMENT_KEY", ""
         )
+        return {"x-scepter-key": key}
+    if not url.startswith("https://"):
+        raise RequestError(f"{url}: a token is sent over https only")
+    return {"Authorization": f"Bearer {_token(client_id)}"}
+
+
+def _token(client_id: str) -> str:
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.identity import DefaultAzureCredential
+
+    try:
+        with DefaultAzureCredential() as credential:
+            return credential.get_token(f"api://{client_id}/.default").token
+    except ClientAuthenticationError as error:
+        raise DependencyError(
+            f"no token for {client_id}: {error.message.splitlines()[0]}; az login?"
+        ) from None
+
+
+class Management:
+    """The management API of a function app (docs/management-api.md): by the key of the embedded host, or in Azure by
+    a token of whoever is logged in."""
+
+    def __init__(self, url: str, settings: Path, *, timeout: float = 30) -> None:
         self._client = httpx.Client(
-            base_url=url, headers={"x-scepter-key": key}, timeout=timeout, trust_env=False
+            base_url=url, headers=credentials(url, settings), timeout=timeout, trust_env=False
         )
 
     def call(self, method: str, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 - JSON

@@ -88,7 +88,7 @@ def test_a_misspelt_name_is_refused(name: str, hint: str) -> None:
 
 
 def test_the_address_for_the_command_line_is_not_a_setting() -> None:
-    assert load({**LOCAL, "SCEPTER_URL": "http://127.0.0.1:7071"}) == load(LOCAL)
+    assert load({**LOCAL, "SCEPTER_URL": "http://127.0.0.1:7071", "SCEPTER_CLIENT_ID": "x"}) == load(LOCAL)
 
 
 def test_all_faults_are_told_at_once() -> None:

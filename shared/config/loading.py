@@ -12,7 +12,7 @@ from pydantic_settings import EnvSettingsSource
 from shared.config.group import PREFIX
 from shared.config.settings import AzureSettings, Settings, SettingsError
 
-_OF_THE_COMMAND_LINE: Final = {"SCEPTER_URL"}
+_OF_THE_COMMAND_LINE: Final = {"SCEPTER_URL", "SCEPTER_CLIENT_ID"}
 
 
 def load(environment: Mapping[str, str]) -> Settings:

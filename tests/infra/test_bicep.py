@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -200,3 +201,10 @@ def test_a_planted_mistake_is_found(
 
 def test_every_rule_is_proven() -> None:
     assert {mistake[0] for mistake in MISTAKES} == {*EVERYWHERE, *WHERE}
+
+
+@pytest.mark.skipif(shutil.which("bicep") is None, reason="no Bicep compiler is on this machine")
+def test_the_compiler_takes_it() -> None:
+    command = ["bicep", "build", "--stdout", str(INFRA / "main.bicep")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
