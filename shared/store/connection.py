@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
     *("devices", "events", "parked", "holds", "brake"),
-    *("orders", "deliveries", "parcels", "pfxrequests"),
+    *("orders", "deliveries", "parcels", "pfxrequests", "submissions"),
 )
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""
