@@ -13,13 +13,13 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self
 
-from tests.commands.tls import tls_server
-from tests.intune.fake.entra import CLIENT, CLIENT_SECRET, TENANT, Entra
-from tests.intune.fake.faults import Code, Fault, Garbage, Hold, Lost, Reset, Slow, Status, Unrecorded
-from tests.intune.fake.graph import Graph
-from tests.intune.fake.parts import Part, Refused, Reply, Request
-from tests.intune.fake.revocations import Revocations
-from tests.intune.fake.scep import Scep
+from fakes.microsoft.entra import CLIENT, CLIENT_SECRET, TENANT, Entra
+from fakes.microsoft.faults import Code, Fault, Garbage, Hold, Lost, Reset, Slow, Status, Unrecorded
+from fakes.microsoft.graph import Graph
+from fakes.microsoft.parts import Part, Refused, Reply, Request
+from fakes.microsoft.revocations import Revocations
+from fakes.microsoft.scep import Scep
+from fakes.tls import tls_server
 
 
 @dataclass(frozen=True)

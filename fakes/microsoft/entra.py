@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.intune.fake.parts import Refused, Reply, Request
+from fakes.microsoft.parts import Refused, Reply, Request
 
 TENANT = "5c0ffee0-1111-4222-8333-444455556666"
 CLIENT = "aaaabbbb-cccc-4ddd-8eee-ffff00001111"
