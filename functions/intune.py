@@ -1,4 +1,5 @@
-"""Work by clock for mode "intune": what was issued and never reported is withdrawn, and failures are told."""
+"""Work by clock for mode "intune": what was issued and never reported is withdrawn, failures are told, and what Intune
+wants revoked is revoked."""
 
 from __future__ import annotations
 
@@ -16,3 +17,10 @@ def sweep_intune(timer: func.TimerRequest) -> None:
     sweep = application().intune_sweep
     if sweep is not None:
         sweep.run()
+
+
+@blueprint.function_name("empty_revocation_queues")
+@blueprint.timer_trigger(arg_name="timer", schedule="15 */4 * * * *", run_on_startup=False)
+def empty_revocation_queues(timer: func.TimerRequest) -> None:
+    """Every four minutes: do what Intune asks for in its revocation queues, and tell it what became of it."""
+    application().empty_revocation_queues()

@@ -7,6 +7,7 @@ param tags object
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
   'devices', 'events', 'parked', 'holds', 'brake'
+  'directory', 'subscriptions', 'notes'
 ]
 var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
 var containers = ['pki']

@@ -46,6 +46,9 @@ class IntuneIntegration(BaseModel):
     scope: str = Field(default="https://api.manage.microsoft.com//.default", pattern=r"^\S+/\.default$")
     scep_api_version: ApiVersion = "2018-02-20"
     revocation_api_version: ApiVersion = "5019-05-05"
+    revocations: bool = True
+    issuer_names: str = ""
+    sole_authority: bool = False
 
     @model_validator(mode="after")
     def _one_credential(self) -> IntuneIntegration:
@@ -55,6 +58,11 @@ class IntuneIntegration(BaseModel):
         if given and not self.client_id:
             raise ValueError("has a client secret or certificate, and no CLIENT_ID that it belongs to")
         return self
+
+    @property
+    def issuers_asked_for(self) -> tuple[str, ...]:
+        """`issuer_names`, which are separated by `|`: distinguished names hold commas and semicolons."""
+        return tuple(filter(None, (name.strip() for name in self.issuer_names.split("|"))))
 
 
 class IntuneSettings(Group):

@@ -108,7 +108,9 @@ def remedy(trace: Trace) -> str:
     """The setting, profile field or act that changes how `trace` ended; empty if it went well or none is known."""
     if trace.status == "PENDING":
         return "an administrator's decision: manage.py request approve or deny"
-    for error, cause, advice in REMEDIES:
-        if error == trace.error and re.search(cause, trace.cause):
-            return advice
-    return ""
+    return advice(trace.error, trace.cause)
+
+
+def advice(error: str, cause: str) -> str:
+    """The same for an error by the name of its class and its reason."""
+    return next((what for name, words, what in REMEDIES if name == error and re.search(words, cause)), "")

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property, partial
 
-from shared.record import health
+from shared.record import health, tenants
 from shared.record.health import Finding
 from shared.record.poison import Poison
-from shared.wiring.events import Events
+from shared.wiring.intune import name_of
 from shared.wiring.stores import QUEUES
+from shared.wiring.tenants import Tenants
 
 
-class Monday(Events):
+class Monday(Tenants):
     """What an administrator looks at on Monday morning."""
 
     @cached_property
@@ -29,8 +30,16 @@ class Monday(Events):
                 "brake": partial(health.parked, self.parked_events),
                 "CRL": self._crl,
                 "CA": self._certificates,
+                "tenants": self._tenants,
             }
         )
+
+    def _tenants(self) -> Iterator[Finding]:
+        now = self.clock()
+        for key, values in self.settings.intune.items():
+            name = name_of(key)
+            if values.revocations:
+                yield from tenants.revocation_queue(name, self.notes.read(f"{name}.revocations"), now)
 
     def _crl(self) -> Iterator[Finding]:
         current = self.crl_publisher.current()

@@ -23,6 +23,7 @@ from shared.policy.profiles import Profiles
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
+from shared.store.directory import Notes
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
 from shared.store.memory_devices import (
     MemoryDeviceStore,
@@ -30,6 +31,7 @@ from shared.store.memory_devices import (
     MemoryHoldStore,
     MemoryParkedEvents,
 )
+from shared.store.memory_directory import MemoryNotes
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
@@ -144,6 +146,10 @@ class MemoryApplication(Application):
     @cached_property
     def hold_store(self) -> HoldStore:
         return MemoryHoldStore()
+
+    @cached_property
+    def notes(self) -> Notes:
+        return MemoryNotes()
 
     @cached_property
     def brake_counter(self) -> BrakeCounter:

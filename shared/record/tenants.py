@@ -1,0 +1,52 @@
+"""How it is with each tenant: what the timers noted, as findings with what to do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.record.health import Finding, Level
+from shared.record.remedies import advice
+from shared.store.directory import Note
+
+_PATIENCE: Final = timedelta(hours=1)
+
+
+def revocation_queue(integration: str, note: Note | None, now: datetime) -> Iterator[Finding]:
+    """Intune's revocation queue: an hour without a round that went well is critical."""
+    subject = f"revocation queue {integration}"
+    if note is None:
+        yield Finding(subject, Level.WARNING, "was not read yet", "look whether timers run")
+        return
+    content = note.content
+    if content.get("problem"):
+        yield trouble(subject, content, now)
+    elif content.get("blocked"):
+        yield Finding(
+            subject,
+            Level.CRITICAL,
+            "a full page of it held no certificate of ours",
+            "SCEPTER_INTUNE__<NAME>__ISSUER_NAMES, or SOLE_AUTHORITY if there is no other authority",
+        )
+    elif now - note.at > _PATIENCE:
+        yield Finding(
+            subject, Level.CRITICAL, f"was last read {note.at:%Y-%m-%d %H:%M}Z", "look whether timers run"
+        )
+    elif content.get("unknown"):
+        text = f"asks for {content['unknown']} certificates that are not on record"
+        yield Finding(
+            subject, Level.WARNING, text, "are they another authority's? SCEPTER_INTUNE__<NAME>__ISSUER_NAMES"
+        )
+    else:
+        yield Finding(subject, Level.OK, f"was emptied {note.at:%Y-%m-%d %H:%M}Z")
+
+
+def trouble(subject: str, content: Mapping[str, Any], now: datetime) -> Finding:
+    """A round that ended early: a warning at first, critical when the last good one is an hour ago."""
+    good_at = content.get("goodAt")
+    since = datetime.fromisoformat(good_at) if good_at else None
+    late = since is None or now - since > _PATIENCE
+    told = f"; it last went well {since:%Y-%m-%d %H:%M}Z" if since else ""
+    remedy = advice(str(content.get("error", "")), str(content["problem"])) or "see the log"
+    return Finding(subject, Level.CRITICAL if late else Level.WARNING, f"{content['problem']}{told}", remedy)
