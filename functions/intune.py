@@ -1,5 +1,5 @@
-"""Work by clock for mode "intune": what was issued and never reported is withdrawn, failures are told, and what Intune
-wants revoked is revoked."""
+"""Work by clock for tenants: what was issued and never reported is withdrawn, failures are told, what Intune wants
+revoked is revoked, and the directory is looked at."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def sweep_intune(timer: func.TimerRequest) -> None:
 def empty_revocation_queues(timer: func.TimerRequest) -> None:
     """Every four minutes: do what Intune asks for in its revocation queues, and tell it what became of it."""
     application().empty_revocation_queues()
+
+
+@blueprint.function_name("reconcile_directories")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 3,18,33,48 * * * *", run_on_startup=False)
+def reconcile_directories(timer: func.TimerRequest) -> None:
+    """Every quarter of an hour: tell of devices and users that the directories say something new of."""
+    application().reconcile_directories()

@@ -13,9 +13,11 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self
 
+from fakes.microsoft.directory import Directory
 from fakes.microsoft.entra import CLIENT, CLIENT_SECRET, TENANT, Entra
 from fakes.microsoft.faults import Code, Fault, Garbage, Hold, Lost, Reset, Slow, Status, Unrecorded
 from fakes.microsoft.graph import Graph
+from fakes.microsoft.managed import ManagedDevices
 from fakes.microsoft.parts import Part, Refused, Reply, Request
 from fakes.microsoft.revocations import Revocations
 from fakes.microsoft.scep import Scep
@@ -50,7 +52,10 @@ class FakeIntune:
         self.graph = Graph(self.entra)
         self.scep = Scep(self.entra, self.graph)
         self.revocations = Revocations(self.entra, self.graph)
+        self.directory = Directory(self.entra)
+        self.managed = ManagedDevices(self.entra)
         self.parts: list[Part] = [self.entra, self.graph, self.scep, self.revocations]
+        self.parts += [self.directory, self.managed]
         self.calls: list[Call] = []
         self._lock = Lock()
         self._script: defaultdict[str, deque[Fault | None]] = defaultdict(deque)

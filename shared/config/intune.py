@@ -49,6 +49,8 @@ class IntuneIntegration(BaseModel):
     revocations: bool = True
     issuer_names: str = ""
     sole_authority: bool = False
+    directory: bool = False
+    beta: bool = True
 
     @model_validator(mode="after")
     def _one_credential(self) -> IntuneIntegration:
@@ -73,4 +75,10 @@ class IntuneSettings(Group):
     )
     intune_seconds: float = Field(
         default=20, ge=4, le=60, description="What Intune may take of one enrolment, all calls together."
+    )
+    directory_shrink_percent: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="What share of a directory may go between two looks before it is taken for a mistake.",
     )

@@ -98,8 +98,7 @@ class Wire:
 
     @cached_property
     def _graph(self) -> Pipeline[Any, Any]:
-        scope = self.tenant.graph_scope or f"{self.tenant.graph_url}/.default"
-        return pipeline(self._transport, self._credential, scope)
+        return pipeline(self._transport, self._credential, self.tenant.scope_of_graph)
 
     @cached_property
     def _intune(self) -> Pipeline[Any, Any]:

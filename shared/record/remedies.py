@@ -87,6 +87,8 @@ REMEDIES: Final = (
     ("IntuneRejection", _code("Challenge", "SignatureValidationFailed", "SigningCertThumbprintMismatch"), _CHALLENGE),
     ("NotReleased", "", "Intune did not take the notification: its health; the device's next attempt gets a new one"),
     ("CallRefused", "", "the SCEP or revocation API version in the settings SCEPTER_INTUNE__<NAME>__...; or report it"),
+    ("PermissionMissing", "",
+     "the permission that is named, with consent: manage.py intune grant; a managed identity has it within a day"),
     ("IntuneUnavailable", "^no token from Entra",
      "the settings SCEPTER_INTUNE__<NAME>__...: tenant, client id, secret or certificate and their last day; or Entra"),
     ("IntuneUnavailable", "may not read it", "the identity's permission Application.Read.All of Graph, with consent"),

@@ -42,6 +42,24 @@ def revocation_queue(integration: str, note: Note | None, now: datetime) -> Iter
         yield Finding(subject, Level.OK, f"was emptied {note.at:%Y-%m-%d %H:%M}Z")
 
 
+def directory(integration: str, kind: str, note: Note | None, now: datetime) -> Iterator[Finding]:
+    """The looks at devices or users of a tenant; a listing that was not believed is critical."""
+    subject = f"directory {integration}, {kind}s"
+    if note is None:
+        yield Finding(subject, Level.WARNING, "was not looked at yet", "look whether timers run")
+    elif note.content.get("problem"):
+        yield trouble(subject, note.content, now)
+    elif note.content.get("alarm"):
+        text = f"{note.content['alarm']}: taken for a mistake, and nothing was done"
+        remedy = f"if it is right: manage.py intune accept --integration {integration} --kind {kind}"
+        yield Finding(subject, Level.CRITICAL, text, remedy)
+    elif now - note.at > _PATIENCE:
+        text = f"was last looked at {note.at:%Y-%m-%d %H:%M}Z"
+        yield Finding(subject, Level.CRITICAL, text, "look whether timers run")
+    else:
+        yield Finding(subject, Level.OK, f"was looked at {note.at:%Y-%m-%d %H:%M}Z")
+
+
 def trouble(subject: str, content: Mapping[str, Any], now: datetime) -> Finding:
     """A round that ended early: a warning at first, critical when the last good one is an hour ago."""
     good_at = content.get("goodAt")

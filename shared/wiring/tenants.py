@@ -8,12 +8,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.store.directory import Notes
-from shared.store.directory_tables import TableNotes
+from shared.store.directory import DirectoryStore, Kind, Notes
+from shared.store.directory_tables import TableDirectoryStore, TableNotes
 from shared.wiring.events import Events
 from shared.wiring.intune import Intune, name_of
+from shared.wiring.stores import EVENT_QUEUE
 
 if TYPE_CHECKING:
+    from shared.config.intune import IntuneIntegration
+    from shared.intune.directory.telling import Teller
     from shared.intune.revocation_queue import Emptied, RevocationQueue
 
 
@@ -23,6 +26,38 @@ class Tenants(Events, Intune):
     @cached_property
     def notes(self) -> Notes:
         return TableNotes(self.storage.table("notes"))
+
+    @cached_property
+    def directory(self) -> DirectoryStore:
+        return TableDirectoryStore(self.storage.table("directory"))
+
+    def reconcile_directories(self) -> None:
+        """Look at the directory of each tenant that is to be looked at, and tell of what has changed."""
+        for name, values in self._reconciled.items():
+            from shared.intune.directory.graph import Graph
+            from shared.intune.directory.reader import GraphDirectory
+            from shared.intune.directory.reconcile import Reconciliation
+
+            percent = self.settings.directory_shrink_percent
+            with Graph(self.intune_clients[name].tenant) as graph:
+                reader = GraphDirectory(graph, values.beta)
+                Reconciliation(name, reader, self.notes, self._teller, percent).run()
+
+    def accept_shrinkage(self, integration: str, kind: Kind) -> int:
+        """Let the next look believe a listing that was not believed; how many are gone. Raises PolicyViolation."""
+        from shared.intune.directory.reconcile import accept_shrinkage
+
+        return accept_shrinkage(self.notes, integration, kind, self.clock())
+
+    @property
+    def _reconciled(self) -> dict[str, IntuneIntegration]:
+        return {name_of(key): values for key, values in self.settings.intune.items() if values.directory}
+
+    @cached_property
+    def _teller(self) -> Teller:
+        from shared.intune.directory.telling import Teller
+
+        return Teller(self.directory, self.queue(EVENT_QUEUE), self.records, self.clock)
 
     def empty_revocation_queues(self) -> dict[str, Emptied]:
         """Do what each tenant's queue asks for; by integration. No storage call where no tenant has settings."""

@@ -23,7 +23,7 @@ from shared.policy.profiles import Profiles
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
-from shared.store.directory import Notes
+from shared.store.directory import DirectoryStore, Notes
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
 from shared.store.memory_devices import (
     MemoryDeviceStore,
@@ -31,7 +31,7 @@ from shared.store.memory_devices import (
     MemoryHoldStore,
     MemoryParkedEvents,
 )
-from shared.store.memory_directory import MemoryNotes
+from shared.store.memory_directory import MemoryDirectoryStore, MemoryNotes
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
@@ -146,6 +146,10 @@ class MemoryApplication(Application):
     @cached_property
     def hold_store(self) -> HoldStore:
         return MemoryHoldStore()
+
+    @cached_property
+    def directory(self) -> DirectoryStore:
+        return MemoryDirectoryStore()
 
     @cached_property
     def notes(self) -> Notes:
