@@ -11,6 +11,7 @@ from functions import (
     intune,
     management,
     monday,
+    notifications,
     ocsp,
     pki,
     revocations,
@@ -38,5 +39,6 @@ for room in (
     timers,
     event_timers,
     intune,
+    notifications,
 ):
     app.register_functions(room.blueprint)

@@ -31,3 +31,10 @@ def empty_revocation_queues(timer: func.TimerRequest) -> None:
 def reconcile_directories(timer: func.TimerRequest) -> None:
     """Every quarter of an hour: tell of devices and users that the directories say something new of."""
     application().reconcile_directories()
+
+
+@blueprint.function_name("keep_subscriptions")
+@blueprint.timer_trigger(arg_name="timer", schedule="20 37 * * * *", run_on_startup=False)
+def keep_subscriptions(timer: func.TimerRequest) -> None:
+    """Every hour: make and renew what Graph tells of changes by."""
+    application().keep_subscriptions()

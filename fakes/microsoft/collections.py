@@ -20,6 +20,7 @@ class Collection:
     page: int = 3
     minimal: bool = True
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deleted: dict[str, dict[str, Any]] = field(default_factory=dict)
     lost_tokens: bool = False
     twice: bool = False
     _changes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -35,7 +36,9 @@ class Collection:
     def remove(self, key: str, reason: str = "changed") -> None:
         """Delete it: "changed" can be restored, "deleted" is for good."""
         with self._lock:
-            del self.objects[key]
+            found = self.objects.pop(key)
+            if reason == "changed":
+                self.deleted[key] = found
             self._changes.append((key, {"id": key, "@removed": {"reason": reason}}))
 
     def hide(self, *keys: str) -> None:

@@ -16,6 +16,7 @@ _ROLES: Final = {"users": "User.Read.All", "devices": "Device.Read.All", "groups
 _PATH: Final = re.compile(
     r"/v1\.0/(users|devices|groups|directoryObjects)(?:/(delta)(?:\(\))?|/([^/]+)(/checkMemberGroups)?)?"
 )
+_DELETED: Final = re.compile(r"/v1\.0/directory/deletedItems/([^/]+)")
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Directory:
         )
 
     def act(self, request: Request) -> str | None:
+        if request.method == "GET" and _DELETED.fullmatch(request.path):
+            return "deletedItems"
         found = _PATH.fullmatch(unquote(request.path))
         if found is None or request.method != ("POST" if found[4] else "GET"):
             return None
@@ -41,6 +44,8 @@ class Directory:
         return f"{kind}/delta" if found[2] else f"{kind}/checkMemberGroups" if found[4] else kind
 
     def answer(self, act: str, request: Request) -> Reply:
+        if act == "deletedItems":
+            return self._deleted_user(request)
         found = _PATH.fullmatch(unquote(request.path))
         assert found is not None
         kind, key = found[1], found[3]
@@ -52,6 +57,15 @@ class Directory:
             self._find(kind, key)
             return Reply(200, {"value": [each for each in asked if key in self.members.get(each, ())]})
         return self._collections[kind].listing(request) if key is None else Reply(200, self._find(kind, key))
+
+    def _deleted_user(self, request: Request) -> Reply:
+        """Its name has its id before it, so that somebody else may have the name."""
+        self.entra.check_graph(request, "User.Read.All")
+        key = request.path.rpartition("/")[2]
+        found = self.users.deleted.get(key)
+        if found is None:
+            raise Refused(404, "Request_ResourceNotFound")
+        return Reply(200, {**found, "userPrincipalName": key.replace("-", "") + found["userPrincipalName"]})
 
     @property
     def _collections(self) -> dict[str, Collection]:

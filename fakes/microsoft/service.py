@@ -21,6 +21,7 @@ from fakes.microsoft.managed import ManagedDevices
 from fakes.microsoft.parts import Part, Refused, Reply, Request
 from fakes.microsoft.revocations import Revocations
 from fakes.microsoft.scep import Scep
+from fakes.microsoft.subscriptions import Subscriptions
 from fakes.tls import tls_server
 
 
@@ -55,7 +56,8 @@ class FakeIntune:
         self.directory = Directory(self.entra)
         self.managed = ManagedDevices(self.entra)
         self.parts: list[Part] = [self.entra, self.graph, self.scep, self.revocations]
-        self.parts += [self.directory, self.managed]
+        self.subscriptions = Subscriptions(self.entra, TENANT)
+        self.parts += [self.directory, self.managed, self.subscriptions]
         self.calls: list[Call] = []
         self._lock = Lock()
         self._script: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
@@ -144,9 +146,10 @@ class FakeIntune:
                 elif isinstance(reply, Status):
                     self._write(reply.status, reply.body, dict(reply.headers))
                 else:
-                    self._write(reply.status, json.dumps(reply.document).encode(), {})
+                    body = b"" if reply.status == 204 else json.dumps(reply.document).encode()
+                    self._write(reply.status, body, {})
 
-            do_POST = do_GET  # noqa: N815
+            do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
             def _reset(self) -> None:
                 linger = struct.pack("ii", 1, 0)  # what is not sent is thrown away, with a RST

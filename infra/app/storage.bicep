@@ -9,7 +9,10 @@ var tables = [
   'devices', 'events', 'parked', 'holds', 'brake'
   'directory', 'subscriptions', 'notes'
 ]
-var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
+var queues = [
+  'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
+  'graph-changes', 'graph-changes-poison'
+]
 var containers = ['pki']
 var deploymentContainer = 'app-package'
 

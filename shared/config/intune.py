@@ -22,6 +22,13 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _notification_url(value: str) -> str:
+    local = value.startswith("http://127.0.0.1:")  # for trying it out: Graph itself wants https
+    if value and not ((local or _HTTPS.fullmatch(value)) and value.endswith("/events/graph")):
+        raise ValueError("must look like https://<host>/events/graph")
+    return value
+
+
 BaseURL = Annotated[str, AfterValidator(_base_url)]
 ApiVersion = Annotated[str, Field(pattern="^[A-Za-z0-9._-]{1,40}$")]
 
@@ -51,6 +58,8 @@ class IntuneIntegration(BaseModel):
     sole_authority: bool = False
     directory: bool = False
     beta: bool = True
+    notification_url: Annotated[str, AfterValidator(_notification_url)] = ""
+    watched_groups: str = Field(default="", pattern=rf"^({_GUID}(\s*,\s*{_GUID})*)?$")
 
     @model_validator(mode="after")
     def _one_credential(self) -> IntuneIntegration:
@@ -60,6 +69,16 @@ class IntuneIntegration(BaseModel):
         if given and not self.client_id:
             raise ValueError("has a client secret or certificate, and no CLIENT_ID that it belongs to")
         return self
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """`watched_groups`, in lower case."""
+        return tuple(part.strip().lower() for part in self.watched_groups.split(",") if part.strip())
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant's id, empty if only a domain name of it is known."""
+        return self.tenant.lower() if re.fullmatch(_GUID, self.tenant) else ""
 
     @property
     def issuers_asked_for(self) -> tuple[str, ...]:

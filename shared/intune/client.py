@@ -104,6 +104,11 @@ class IntuneClient:
         if recorded is not True and str(recorded).lower() != "true":
             raise IntuneUnavailable("uploadRevocationResults: the results were not recorded")
 
+    @property
+    def wire(self) -> Wire:
+        """The connections, for other calls as the same identity."""
+        return self._wire
+
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()

@@ -84,6 +84,21 @@ class Wire:
         """One GET of Graph. Raises IntuneUnavailable if there is no answer."""
         return self._exchange(self._graph, HttpRequest("GET", url), "discovery", _REPEATABLE)
 
+    def graph(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        act: str,
+        repeatable: bool = True,
+    ) -> Answer:
+        """One call of Graph. Raises IntuneUnavailable if there is no answer."""
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = HttpRequest(method, url, headers=headers, content=content)
+        return self._exchange(self._graph, request, act, _REPEATABLE if repeatable else _ONCE)
+
     def post(
         self, url: str, body: Mapping[str, Any], *, api_version: str, act: str, repeatable: bool
     ) -> Answer:

@@ -60,6 +60,21 @@ def directory(integration: str, kind: str, note: Note | None, now: datetime) -> 
         yield Finding(subject, Level.OK, f"was looked at {note.at:%Y-%m-%d %H:%M}Z")
 
 
+def subscriptions(integration: str, note: Note | None, now: datetime) -> Iterator[Finding]:
+    """Graph's change notifications: until when they come."""
+    subject = f"notifications {integration}"
+    if note is None:
+        yield Finding(subject, Level.WARNING, "were not asked for yet", "look whether timers run")
+    elif note.content.get("problem"):
+        yield trouble(subject, note.content, now)
+    elif now - note.at > 3 * _PATIENCE:
+        text = f"were last looked after {note.at:%Y-%m-%d %H:%M}Z"
+        yield Finding(subject, Level.CRITICAL, text, "look whether timers run")
+    else:
+        first = min(map(str, note.content["until"].values()), default="")
+        yield Finding(subject, Level.OK, f"come until {first[:10]} without further renewal")
+
+
 def trouble(subject: str, content: Mapping[str, Any], now: datetime) -> Finding:
     """A round that ended early: a warning at first, critical when the last good one is an hour ago."""
     good_at = content.get("goodAt")

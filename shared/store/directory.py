@@ -56,13 +56,14 @@ class DirectoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription to change notifications. `digest` is the hexadecimal SHA-256 of its clientState; `tenant` is the
-    id that its notifications name, empty if it is not known."""
+    """A subscription to change notifications, which go to `url`. `digest` is the hex SHA-256 of its clientState;
+    `tenant` is the id that its notifications name, empty if it is not known."""
 
     id: str
     integration: str
     tenant: str
     resource: str
+    url: str
     digest: str
     expires_at: datetime
 

@@ -74,6 +74,7 @@ def subscription_row(subscription: Subscription) -> Row:
     row["integration"] = subscription.integration
     row["tenant"] = subscription.tenant
     row["resource"] = subscription.resource
+    row["url"] = subscription.url
     row["digest"] = subscription.digest
     row["expires_at"] = stamp(subscription.expires_at)
     check_row(row)
@@ -91,6 +92,7 @@ def _subscription(row: Mapping[str, Any]) -> Subscription:
         integration=row["integration"],
         tenant=row["tenant"],
         resource=row["resource"],
+        url=row["url"],
         digest=row["digest"],
         expires_at=moment(row["expires_at"]),
     )

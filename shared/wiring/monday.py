@@ -40,6 +40,8 @@ class Monday(Tenants):
             name = name_of(key)
             if values.revocations:
                 yield from tenants.revocation_queue(name, self.notes.read(f"{name}.revocations"), now)
+            if values.notification_url:
+                yield from tenants.subscriptions(name, self.notes.read(f"{name}.subscriptions"), now)
             for kind in ("device", "user") if values.directory else ():
                 yield from tenants.directory(name, kind, self.notes.read(f"{name}.{kind}s"), now)
 

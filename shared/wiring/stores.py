@@ -25,7 +25,8 @@ from shared.store.uses import TableUseCounter
 
 CRL_QUEUE = "crl-requests"
 EVENT_QUEUE = "device-events"
-QUEUES = (CRL_QUEUE, EVENT_QUEUE)
+GRAPH_QUEUE = "graph-changes"
+QUEUES = (CRL_QUEUE, EVENT_QUEUE, GRAPH_QUEUE)
 
 
 class Stores:

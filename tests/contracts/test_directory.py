@@ -58,7 +58,9 @@ def known(key: str = "d-1", **changes: Any) -> Known:
 
 
 def subscription(**changes: Any) -> Subscription:
-    return replace(Subscription("s-1", "default", "t", "users", "ab" * 32, NOW + HOUR), **changes)
+    return replace(
+        Subscription("s-1", "default", "t", "users", "https://x", "ab" * 32, NOW + HOUR), **changes
+    )
 
 
 def test_what_was_put_is_found_as_it_is(stores: Stores) -> None:

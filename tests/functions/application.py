@@ -23,7 +23,7 @@ from shared.policy.profiles import Profiles
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
-from shared.store.directory import DirectoryStore, Notes
+from shared.store.directory import DirectoryStore, Notes, SubscriptionStore
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
 from shared.store.memory_devices import (
     MemoryDeviceStore,
@@ -31,7 +31,7 @@ from shared.store.memory_devices import (
     MemoryHoldStore,
     MemoryParkedEvents,
 )
-from shared.store.memory_directory import MemoryDirectoryStore, MemoryNotes
+from shared.store.memory_directory import MemoryDirectoryStore, MemoryNotes, MemorySubscriptionStore
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
@@ -150,6 +150,10 @@ class MemoryApplication(Application):
     @cached_property
     def directory(self) -> DirectoryStore:
         return MemoryDirectoryStore()
+
+    @cached_property
+    def subscriptions(self) -> SubscriptionStore:
+        return MemorySubscriptionStore()
 
     @cached_property
     def notes(self) -> Notes:
