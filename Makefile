@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench bench-ocsp lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long fuzz fuzz-guided check format bench bench-crl bench-ocsp lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ test-fast: setup ## the tests that start no host and no client
 test-long: setup ## the long drills
 	@$(BIN)/python -m pytest -q -m long --timeout 1800
 
+fuzz: setup ## a million mutated messages (COUNT=...) through the readers and the endpoint
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),1000000) $(FUZZ)
+
+fuzz-guided: ## coverage-guided fuzzing of the codec with atheris, in an environment of its own, for SECONDS=600
+	@$(PYTHON) tests/fuzz/environment.py $(or $(SECONDS),600)
+
 check: setup ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -59,8 +65,11 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations
-	@$(BIN)/python -m bench.enrolment
+bench: setup ## what an enrolment and a cold start cost on this machine, beside its key operations and scepserver
+	@$(BIN)/python -m bench $(BENCH)
+
+bench-crl: setup ## what the next CRL costs with 1,000, 100,000 and 1,000,000 entries, beside openssl crl
+	@$(BIN)/python -m bench.crl
 
 bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
 	@$(BIN)/python -m bench.ocsp

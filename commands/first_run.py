@@ -60,7 +60,7 @@ def prepare(settings: Path, *, port: int | None = None, plan: CAPlan | None = No
         shutil.copyfile(ROOT / "profiles.sample.toml", profiles)
         made.append(f"certificate profiles: {profiles}")
     folder = CAFolder(settings.parent / values["SCEPTER_CA_FOLDER"], values["SCEPTER_CA_KEY_PASSWORD"])
-    if not folder.exists():
+    if not values.get("SCEPTER_VAULT_URL") and not folder.exists():
         create(folder, plan or CAPlan(), base_url=values["SCEPTER_PUBLIC_URL"], now=datetime.now(UTC))
         made.append(f"root CA, issuing CA and SCEP RA: {folder.path}")
     return made

@@ -43,11 +43,13 @@ def local_values(path: Path) -> dict[str, str]:
 class Management:
     """The management API of a function app (docs/management-api.md)."""
 
-    def __init__(self, url: str, settings: Path) -> None:
+    def __init__(self, url: str, settings: Path, *, timeout: float = 30) -> None:
         key = os.environ.get("SCEPTER_MANAGEMENT_KEY") or local_values(settings).get(
             "SCEPTER_MANAGEMENT_KEY", ""
         )
-        self._client = httpx.Client(base_url=url, headers={"x-scepter-key": key}, timeout=30, trust_env=False)
+        self._client = httpx.Client(
+            base_url=url, headers={"x-scepter-key": key}, timeout=timeout, trust_env=False
+        )
 
     def call(self, method: str, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer. Raises DependencyError when nobody answers, RequestError with the server's own words."""

@@ -8,6 +8,7 @@ import pytest
 
 from local.azurite import Azurite
 from tests.programs import OpenSSL, openssl_in
+from tests.vault.server import FakeVault
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,13 @@ def azurite() -> Iterator[Azurite]:
 def unique_name() -> str:
     """A prefix no other test uses: lower-case letters and digits, good for queues, tables and containers."""
     return f"t{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[FakeVault]:
+    """A Key Vault of its own, over TLS."""
+    with FakeVault(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import stat
 from pathlib import Path
 
-from commands.first_run import prepare, read_values
+from commands.first_run import prepare, read_values, write_settings
 from shared.ca.ceremony import CAPlan
 
 PLAN = CAPlan(root_key="p-256", issuing_key="p-256")
@@ -41,3 +41,16 @@ def test_settings_away_from_the_app_keep_everything_beside_them(tmp_path: Path) 
     assert (tmp_path / "profiles.toml").exists()
     assert (tmp_path / "ca" / "issuing.pem").exists()
     assert json.loads(settings.read_text("utf-8"))["IsEncrypted"] is False
+
+
+def test_with_a_ca_in_a_vault_none_is_made_here(tmp_path: Path) -> None:
+    settings = tmp_path / "local.settings.json"
+    here = {
+        "SCEPTER_VAULT_URL": "https://example.vault.azure.net",
+        "SCEPTER_PROFILES_FILE": str(tmp_path / "profiles.toml"),
+        "SCEPTER_CA_FOLDER": str(tmp_path / "ca"),
+    }
+    write_settings(settings, here)
+    prepare(settings, plan=PLAN)
+    assert (tmp_path / "profiles.toml").exists()
+    assert not (tmp_path / "ca").exists()

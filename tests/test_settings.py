@@ -126,6 +126,16 @@ WRONG = {
     "SCEPTER_INTUNE__DEFAULT__NO_SUCH_VALUE": PLANTED,
     "SCEPTER_INTUNE_SECONDS": PLANTED,
     "SCEPTER_TABLE_PREFIX": PLANTED,
+    "SCEPTER_VAULT_URL": f"http://{PLANTED}.vault.azure.net",
+    "SCEPTER_VAULT_AUDIENCE": PLANTED,
+    "SCEPTER_VAULT_CA_KEY": f"{PLANTED}/1",
+    "SCEPTER_VAULT_IMPORT_KEY": f"https://example.vault.azure.net/secrets/{PLANTED}",
+    "SCEPTER_VAULT_CA_SECRET": f"{PLANTED}_",
+    "SCEPTER_VAULT_RA_SECRET": f"{PLANTED}/1",
+    "SCEPTER_VAULT_RESPONDER_SECRET": f"{PLANTED} ",
+    "SCEPTER_VAULT_WORKERS": PLANTED,
+    "SCEPTER_VAULT_SHARE": PLANTED,
+    "SCEPTER_VAULT_PATIENCE": PLANTED,
     "SCEPTER_UNKNOWN": PLANTED,
 }
 WRONG_IN_AZURE = {
@@ -212,6 +222,16 @@ def test_a_table_prefix_must_begin_a_table_name(prefix: str) -> None:
     assert load({**LOCAL, "SCEPTER_TABLE_PREFIX": "t1"}).table_prefix == "t1"
 
 
+def test_keys_of_a_vault_by_short_and_by_whole_names() -> None:
+    vault = {**LOCAL, "SCEPTER_VAULT_URL": "https://example.vault.azure.net/"}
+    settings = load(vault)
+    assert str(settings.ca_key) == "https://example.vault.azure.net/keys/issuing-ca"
+    assert str(settings.import_key) == "https://example.vault.azure.net/keys/pfx-import"
+    whole = f"https://hsm1.managedhsm.azure.net/keys/ca/{'0a' * 16}"
+    assert str(load({**vault, "SCEPTER_VAULT_CA_KEY": whole}).ca_key) == whole
+    assert str(load({**vault, "SCEPTER_VAULT_CA_KEY": f"ca/{'0a' * 16}"}).ca_key).endswith(f"/ca/{'0a' * 16}")
+
+
 def test_azure_takes_what_it_needs() -> None:
     assert type(load(AZURE)) is AzureSettings
     assert type(load({**LOCAL, "WEBSITE_INSTANCE_ID": "1"})) is AzureSettings
@@ -277,3 +297,18 @@ def test_a_tenant_is_one_setting_for_each_value() -> None:
 def test_a_tenant_is_checked_as_a_whole(values: dict[str, str], fault: str) -> None:
     environment = {f"SCEPTER_INTUNE__DEFAULT__{name}": value for name, value in values.items()}
     assert fault in refusal({**LOCAL, **environment})
+
+
+@pytest.mark.parametrize("count", ["1", "3", "6", "255", "512", "-2", "x"])
+def test_shards_are_a_power_of_two(count: str) -> None:
+    assert refusal({**LOCAL, "SCEPTER_CRL_SHARDS": count}).startswith("SCEPTER_CRL_SHARDS: ")
+    for right in (0, 2, 16, 256):
+        assert load({**LOCAL, "SCEPTER_CRL_SHARDS": str(right)}).crl_shards == right
+
+
+@pytest.mark.parametrize("hours", ["0.5", "73", "-1"])
+def test_a_delta_lives_an_hour_at_least_and_no_longer_than_a_crl(hours: str) -> None:
+    assert refusal({**LOCAL, "SCEPTER_CRL_DELTA_HOURS": hours}).startswith("SCEPTER_CRL_DELTA_HOURS: ")
+    settings = load({**LOCAL, "SCEPTER_CRL_DELTA_HOURS": "72"})
+    assert settings.crl_delta_life == settings.crl_life == timedelta(hours=72)
+    assert load(LOCAL).crl_delta_life is None

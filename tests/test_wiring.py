@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+import re
+import socket
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509 as pyca
 
 from shared import config
 from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
+from shared.ca.vault import VaultCA
 from shared.config import SettingsError
-from shared.errors import KeyUnavailable
+from shared.errors import KeyUnavailable, StoreUnavailable
+from shared.keys.vault_transport import VaultTransport
+from shared.revocation.scopes import CRLPlan
+from shared.store.memory import MemoryPublicationStore, MemoryStore
 from shared.wiring import Application
+from tests.ca.stores import order, template
+from tests.vault.credential import AUDIENCE
+from tests.vault.server import FakeVault
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -104,3 +117,118 @@ def test_a_profile_names_a_tenant_that_has_settings(environment: dict[str, str],
     assert set(app.intune_clients) == {"branch-office"}
     assert app.asks_intune
     app.close()
+
+
+class Published(Application):
+    """Over memory."""
+
+    def __init__(self, environment: dict[str, str], blobs: MemoryPublicationStore) -> None:
+        super().__init__(config.load(environment), environment, clock=lambda: NOW)
+        vars(self).update(records=MemoryStore(), publications=blobs)
+
+
+def named_by(app: Application) -> str:
+    """The CDP of a certificate that `app` issues."""
+    issued = app.authority.issue(template(), order("one"), now=NOW)
+    points = pyca.load_der_x509_certificate(issued.certificate.der).extensions.get_extension_for_class(
+        pyca.CRLDistributionPoints
+    )
+    names = next(iter(points.value)).full_name
+    assert names is not None
+    return str(names[0].value)
+
+
+def test_certificates_name_their_shard_once_it_is_published(environment: dict[str, str]) -> None:
+    blobs = MemoryPublicationStore()
+    app = Published(environment | {"SCEPTER_CRL_SHARDS": "4"}, blobs)
+    place = named_by(app)
+    assert re.fullmatch(rf"http://pki.example.org/crl/{app.issuer.id}/4-[0-3]\.crl", place)
+    assert place.removeprefix("http://pki.example.org/") in blobs.headers
+    numbers = {name: found.metadata.get("number") for name, found in blobs._blobs.items()}
+    named_by(Published(environment | {"SCEPTER_CRL_SHARDS": "4"}, blobs))
+    assert numbers == {name: found.metadata.get("number") for name, found in blobs._blobs.items()}
+
+
+def test_without_shards_no_publication_is_asked_for(environment: dict[str, str]) -> None:
+    app = Published(environment, MemoryPublicationStore())
+    del vars(app)["publications"]
+    assert named_by(app) == app.issuer.locations.crl
+
+
+def test_certificates_name_the_full_crl_while_shards_cannot_be_published(
+    environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away(MemoryPublicationStore):
+        def put(self, name: str, data: bytes, **_: object) -> None:
+            raise StoreUnavailable("away")
+
+    app = Published(environment | {"SCEPTER_CRL_SHARDS": "4"}, Away())
+    assert named_by(app) == app.issuer.locations.crl
+    assert "name the full CRL: away" in caplog.text
+
+
+def test_shards_and_deltas_come_from_settings(environment: dict[str, str]) -> None:
+    settings = {"SCEPTER_CRL_HOURS": "48", "SCEPTER_CRL_SHARDS": "8", "SCEPTER_CRL_DELTA_HOURS": "6"}
+    plan = Published(environment | settings, MemoryPublicationStore()).crl_publisher.plan
+    assert plan == CRLPlan(timedelta(hours=48), timedelta(hours=6), 8)
+    assert plan.interval == timedelta(hours=3)
+
+
+class TestVault:
+    """A CA in a vault, as the settings name it; tests/e2e/test_vault_calls.py issues from one."""
+
+    def test_the_vault_goes_before_the_folder(self, environment: dict[str, str]) -> None:
+        app = application({**environment, "SCEPTER_VAULT_URL": "https://example.vault.azure.net"})
+        assert isinstance(app.ca_home, VaultCA)
+        assert isinstance(application(environment).ca_home, CAFolder)
+
+    def test_settings_reach_the_vault(self, environment: dict[str, str]) -> None:
+        more = {"URL": "https://example.vault.azure.net", "SHARE": "0.5", "WORKERS": "4", "PATIENCE": "3"}
+        app = application(environment | {f"SCEPTER_VAULT_{name}": value for name, value in more.items()})
+        assert (app.vaults.budget.share, app.vaults.budget.workers, app.vaults.patience) == (0.5, 4, 3)
+        app.vault_transport.close()
+
+    def test_azure_without_a_vault_says_which_setting_is_missing(self, environment: dict[str, str]) -> None:
+        del environment["SCEPTER_CA_FOLDER"]
+        app = application({**environment, "WEBSITE_INSTANCE_ID": "worker-1"})
+        with pytest.raises(KeyUnavailable, match="SCEPTER_VAULT_URL"):
+            _ = app.issuer
+        assert app.successor() is None
+
+    def test_an_identity_endpoint_that_says_nothing_does_not_hold_a_device_for_long(
+        self, environment: dict[str, str], vault: FakeVault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}/token")
+            monkeypatch.setenv("IDENTITY_HEADER", "header")
+            more = {
+                "AzureWebJobsStorage__clientId": "00000000-0000-0000-0000-000000000000",
+                "SCEPTER_VAULT_URL": vault.url,
+                "SCEPTER_VAULT_AUDIENCE": AUDIENCE,
+                "SCEPTER_VAULT_PATIENCE": "4",
+            }
+            app = application(environment | more)
+            vars(app)["vault_transport"] = VaultTransport(trust=str(vault.trust))
+            started = time.monotonic()
+            with pytest.raises(KeyUnavailable, match="issuing-ca-chain"):
+                _ = app.issuer
+            assert time.monotonic() - started < 9
+            app.vault_transport.close()
+
+    def test_microsofts_clients_are_imported_when_a_vault_is_asked(self) -> None:
+        program = """
+import sys
+from shared import config
+from shared.wiring import Application
+environment = {"SCEPTER_PUBLIC_URL": "http://pki.example.org", "SCEPTER_CHALLENGE_KEYS": "x",
+               "SCEPTER_VAULT_URL": "https://example.vault.azure.net"}
+app = Application(config.load(environment), environment)
+app.close()
+print(*[name for name in ("azure.keyvault", "azure.identity") if name in sys.modules])
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout.split() == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from io import BytesIO
 from typing import Final
 
 from shared.errors import MalformedMessage
 
+_PIECE: Final = 48 * 4096  # octets; 48 make a line of 64 characters
 _BEGIN: Final = re.compile(rb"^-----BEGIN [A-Z0-9 ]{1,64}-----", re.MULTILINE)
 _BLOCK: Final = re.compile(
     rb"^-----BEGIN (?P<label>[A-Z0-9 ]{1,64})-----[ \t\r]*\n(?P<text>[^-]*)^-----END (?P=label)-----",
@@ -18,9 +20,13 @@ _BLOCK: Final = re.compile(
 
 def pem(label: str, der: bytes) -> bytes:
     """`der` between BEGIN and END lines, 64 characters a line."""
-    text = base64.b64encode(der).decode()
-    lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
-    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode()
+    text = BytesIO()  # piece by piece, because a CRL may have a million lines
+    text.write(f"-----BEGIN {label}-----\n".encode())
+    for start in range(0, len(der), _PIECE):
+        piece = base64.b64encode(der[start : start + _PIECE])
+        text.writelines(piece[line : line + 64] + b"\n" for line in range(0, len(piece), 64))
+    text.write(f"-----END {label}-----\n".encode())
+    return text.getvalue()
 
 
 def is_pem(data: bytes) -> bool:

@@ -59,6 +59,26 @@ def read_der(data: bytes) -> Element:
     return elements[0]
 
 
+def span(data: bytes, position: int) -> tuple[int, int, int]:
+    """Identifier octet, begin and end of the contents of the element at `position`, in DER; nothing is copied.
+
+    For what is too large to be cut into slices. Raises MalformedMessage.
+    """
+    try:
+        tag, length = data[position], data[position + 1]
+    except IndexError:
+        raise MalformedMessage("the element ends inside its header") from None
+    start = position + 2
+    if length >= 0x80:
+        first, start = start, start + (length & 0x7F)
+        length = int.from_bytes(data[first:start], "big")
+        if start - first == 0 or length < 0x80 or not data[first]:
+            raise MalformedMessage("a length that is not in its minimal form")
+    if start + length > len(data) or tag & 0x1F == 0x1F:
+        raise MalformedMessage("an element that cannot be")
+    return tag, start, start + length
+
+
 class Fields:
     """A walk over the fields of a constructed element, in order, with optional ones."""
 
@@ -106,18 +126,21 @@ def _elements(data: bytes, position: int) -> list[Element]:
     size = len(data)
     try:
         while position < size:
-            tag, length = data[position], data[position + 1]
+            tag = data[position]
+            length = data[position + 1]
             start = position + 2
             if length >= 0x80:
                 if length == 0x80:
                     raise MalformedMessage("an indefinite length where BER forms were rewritten")
                 first, start = start, start + (length & 0x7F)
                 length = int.from_bytes(data[first:start], "big")
+            if tag & 0x1F == 0x1F:
+                raise MalformedMessage("an identifier that cannot be")
             end = start + length
-            if end > size or tag & 0x1F == 0x1F:
-                raise MalformedMessage("an element that cannot be")
             keep(make(kind, (tag, data[position:end], start - position)))
             position = end
     except IndexError:
         raise MalformedMessage("the element ends inside its header") from None
+    if position != size:
+        raise MalformedMessage("the element is longer than its container")
     return found

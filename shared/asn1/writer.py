@@ -22,6 +22,14 @@ def tlv(tag: int, contents: bytes) -> bytes:
     return b"%c%c%b%b" % (tag, 0x80 | len(octets), octets, contents)
 
 
+def header(tag: int, length: int) -> bytes:
+    """What `tlv` puts before `length` octets of contents: for those that are too large to be copied into it."""
+    if length < 0x80:
+        return bytes((tag, length))
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets
+
+
 def sequence(*parts: bytes) -> bytes:
     """SEQUENCE of whole elements."""
     return tlv(tags.SEQUENCE, b"".join(parts))

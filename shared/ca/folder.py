@@ -6,7 +6,6 @@ ra-2.pem, ...) and OCSP responders (responder_files.py), each with its `.key`.
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,15 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.asn1.pem import pem
-from shared.ca import hierarchy
 from shared.ca.issuer import Issuer
-from shared.ca.registration import LIFE, RAIdentity
+from shared.ca.registration import RAIdentity, new_ra_certificate
 from shared.errors import KeyUnavailable
 from shared.keys import software
-from shared.keys.ports import SigningKey, public_key_info
+from shared.keys.ports import SigningKey
 from shared.x509.certificate import Certificate
-from shared.x509.names import Name
-from shared.x509.serial import make_serial
 
 SUCCESSOR = "next-issuing"
 
@@ -99,13 +95,7 @@ class CAFolder:
     def add_ra_identity(self, issuer: Issuer, *, now: datetime, backdate: timedelta) -> RAIdentity:
         """Make the next RA identity under `issuer` and keep it."""
         key = software.generate("rsa-2048")
-        organisation = [("O", value) for value in issuer.certificate.subject.values("O")]
-        subject = Name.build([*organisation, ("CN", "Scepter SCEP RA")])
-        template = hierarchy.ra_template(
-            public_key_info(key), subject, not_before=now - backdate, life=LIFE + backdate
-        )
-        serial = make_serial(issuer.bound(template.not_after), secrets.token_bytes)
-        certificate = issuer.sign(issuer.compose(template, serial))
+        certificate = new_ra_certificate(issuer, key, now=now, backdate=backdate)
         name = f"ra-{max(map(_number, self._ra_files()), default=0) + 1}"
         self.keep(name, certificate, key)
         return self._ra_identity(self.path / f"{name}.pem")

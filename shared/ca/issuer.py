@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from shared.x509.extensions import (
     authority_key_identifier,
     crl_distribution_points,
 )
+from shared.x509.serial import shard_of
 
 _ISSUING = frozenset({Signable.CERTIFICATE, Signable.CRL, Signable.REQUEST, Signable.ANNOUNCEMENT})
 _DELEGATING = frozenset({Signable.RESPONDER})
@@ -45,6 +47,10 @@ class Locations:
     def crl(self) -> str:
         return f"{self.base_url}/crl/{self.issuer}.crl"
 
+    def shard_crl(self, count: int, number: int) -> str:
+        """Shard `number` of `count`."""
+        return f"{self.base_url}/crl/{self.issuer}/{count}-{number}.crl"
+
     @property
     def ca_certificate(self) -> str:
         return f"{self.base_url}/ca/{self.issuer}.cer"
@@ -59,7 +65,8 @@ class Locations:
 class Issuer:
     """`chain` is the CA's own chain, parent first, root last; `ocsp`: certificates say where OCSP is.
 
-    Raises IssuanceFault if the parts do not fit.
+    Certificates name the full CRL, or their shard of `shards` where that is not 0. Raises IssuanceFault if the parts
+    do not fit.
     """
 
     certificate: Certificate
@@ -70,6 +77,7 @@ class Issuer:
     key: SigningKey = field(init=False, repr=False)
     algorithm: bytes = field(init=False, repr=False)
     id: str = field(init=False)
+    shards: int = field(default=0, init=False)
     _tail: tuple[Extension, ...] = field(init=False, repr=False)
     _delegating_key: SigningKey = field(init=False, repr=False)
 
@@ -86,18 +94,24 @@ class Issuer:
         object.__setattr__(self, "key", linting_key(raw_key, linter))
         object.__setattr__(self, "_delegating_key", linting_key(raw_key, delegating))
         object.__setattr__(self, "id", issuer_id(self.certificate.spki))
-        object.__setattr__(self, "_tail", self._issuer_extensions())
+        object.__setattr__(self, "_tail", self._issuer_extensions(self.locations.crl))
 
     @property
     def locations(self) -> Locations:
         return Locations(self.base_url, self.id)
+
+    def sharded(self, count: int) -> Issuer:
+        """This issuer, whose certificates name one of `count` shards."""
+        other = copy(self)
+        object.__setattr__(other, "shards", count)
+        return other
 
     def compose(self, template: CertificateTemplate, serial: str) -> bytes:
         """The TBSCertificate of `template` under this issuer: serial, AKI, CDP and AIA added, life cut to ours.
 
         Raises IssuanceFault when this CA ends before the certificate would begin.
         """
-        return self._compose(template, serial, self._tail)
+        return self._compose(template, serial, self._extensions_for(serial))
 
     def delegate(self, template: CertificateTemplate, serial: str) -> Certificate:
         """The certificate of an OCSP responder of this CA; nowhere else can one be signed. It points nowhere:
@@ -126,13 +140,17 @@ class Issuer:
         return min(not_after, self.certificate.not_after)
 
     def sign(self, tbs: bytes) -> Certificate:
-        """The certificate over exactly `tbs`; parsed back and compared. Raises IssuanceFault, KeyUnavailable."""
+        """The certificate over exactly `tbs`; parsed back, compared, verified. Raises IssuanceFault, KeyUnavailable."""
         return self._sign(tbs, self.key)
 
     def _sign(self, tbs: bytes, key: SigningKey) -> Certificate:
         certificate = Certificate.from_slice(assemble(tbs, self.algorithm, sign(key, tbs)))
         if certificate.tbs != tbs:
             raise IssuanceFault("the signed certificate does not read back as it was composed")
+        try:
+            verify_signature(certificate, self.certificate.public_key)
+        except RequestError as error:
+            raise IssuanceFault("the CA key made a signature that does not hold") from error
         return certificate
 
     def _check_chain(self) -> None:
@@ -145,10 +163,16 @@ class Issuer:
             if child.issuer.encoded != parent.subject.encoded or not parent.is_ca:
                 raise IssuanceFault(f"the chain breaks at {child.subject.text()}: its issuer is another")
 
-    def _issuer_extensions(self) -> tuple[Extension, ...]:
+    def _extensions_for(self, serial: str) -> tuple[Extension, ...]:
+        if not self.shards:
+            return self._tail
+        number = shard_of(serial, self.shards)
+        return self._issuer_extensions(self.locations.shard_crl(self.shards, number))
+
+    def _issuer_extensions(self, crl: str) -> tuple[Extension, ...]:
         places = self.locations
         return (
             authority_key_identifier(self.certificate.subject_key_identifier or b""),
-            crl_distribution_points((places.crl,)),
+            crl_distribution_points((crl,)),
             authority_information_access((places.ocsp,) if self.ocsp else (), (places.ca_certificate,)),
         )

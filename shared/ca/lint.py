@@ -18,6 +18,7 @@ from shared.asn1.reader import Fields, read_der
 from shared.errors import IssuanceFault, RequestError
 from shared.keys.signatures import parse_scheme
 from shared.x509.certificate import Certificate, TBSCertificate, parse_tbs
+from shared.x509.crl_extensions import parse_distribution_point, parse_number
 from shared.x509.extensions import authority_key_identifier, parse_extensions, subject_key_identifier
 
 _VERSION_3 = writer.context(0, writer.integer(2))
@@ -127,8 +128,17 @@ class Linter:
         identifier = extensions.get(oids.AUTHORITY_KEY_IDENTIFIER)
         expected = authority_key_identifier(key_id).value
         _require(identifier == (False, expected), "authority key identifier is not the CA's key")
-        _require(oids.CRL_NUMBER in extensions, "CRL number missing")
+        number = parse_number(extensions, oids.CRL_NUMBER)
+        _require(number is not None, "CRL number missing")
         _known_critical(extensions, _KNOWN_CRITICAL_IN_CRL)
+        for oid in _KNOWN_CRITICAL_IN_CRL & extensions.keys():  # RFC 5280 5.2.4, 5.2.5
+            _require(extensions[oid][0], f"extension {oid} of a CRL is not critical")
+        if oids.ISSUING_DISTRIBUTION_POINT in extensions:
+            _require(bool(parse_distribution_point(extensions)), "distribution point is not named by a URL")
+        base = parse_number(extensions, oids.DELTA_CRL_INDICATOR)
+        if base is not None:
+            _require(oids.FRESHEST_CRL not in extensions, "a delta CRL names a delta CRL")  # 5.2.6
+            _require(base <= (number or 0), "a delta CRL starts from a later one")
 
     def _request(self, fields: Fields) -> None:
         """RFC 2986 4.1: a CA asks only for itself."""

@@ -6,6 +6,7 @@ was sealed to them. An unknown recipient triggers one reload, at most once a min
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,13 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from shared.ca import hierarchy
+from shared.ca.issuer import Issuer
 from shared.errors import KeyUnavailable
+from shared.keys.ports import SigningKey, public_key_info
 from shared.x509.certificate import Certificate
+from shared.x509.names import Name
+from shared.x509.serial import make_serial
 
 LIFE = timedelta(days=365)
 OFFERED_AFTER = timedelta(hours=1)
@@ -58,8 +64,12 @@ class RegistrationAuthority:
             if self._reloaded_at is not None and now - self._reloaded_at < _RELOAD_EVERY:
                 return False
             self._reloaded_at = now
-        self._identities = self._sorted()
+        self.refresh()
         return True
+
+    def refresh(self) -> None:
+        """Read the identities again, at once: for our own work, which no stranger can cause."""
+        self._identities = self._sorted()
 
     def _sorted(self) -> tuple[RAIdentity, ...]:
         return tuple(sorted(self._load(), key=lambda identity: identity.since))
@@ -72,3 +82,13 @@ class RegistrationAuthority:
         # By the certificate, not by `since`: a folder brought back from a backup has young files.
         newest = max(alive, key=lambda certificate: certificate.not_after)
         return now > newest.not_before + (newest.not_after - newest.not_before) / 2
+
+
+def new_ra_certificate(issuer: Issuer, key: SigningKey, *, now: datetime, backdate: timedelta) -> Certificate:
+    """The certificate of the next RA identity, for `key`. Raises KeyUnavailable, IssuanceFault."""
+    organisation = [("O", value) for value in issuer.certificate.subject.values("O")]
+    subject = Name.build([*organisation, ("CN", "Scepter SCEP RA")])
+    spki = public_key_info(key)
+    template = hierarchy.ra_template(spki, subject, not_before=now - backdate, life=LIFE + backdate)
+    serial = make_serial(issuer.bound(template.not_after), secrets.token_bytes)
+    return issuer.sign(issuer.compose(template, serial))

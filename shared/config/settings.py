@@ -12,6 +12,7 @@ from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
 from shared.config.intune import IntuneSettings
 from shared.config.status import StatusSettings
+from shared.config.vault import VaultSettings
 
 
 class SettingsError(Exception):
@@ -19,7 +20,13 @@ class SettingsError(Exception):
 
 
 class Settings(
-    EventSettings, StatusSettings, IntuneSettings, EnrolmentSettings, AuthoritySettings, DeploymentSettings
+    EventSettings,
+    StatusSettings,
+    IntuneSettings,
+    EnrolmentSettings,
+    VaultSettings,
+    AuthoritySettings,
+    DeploymentSettings,
 ):
     """All settings of the function app."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.config.group import Group
 
@@ -15,6 +15,26 @@ class StatusSettings(Group):
     crl_hours: float = Field(
         default=72, ge=1, le=24 * 90, description="Life of a CRL; renewed at half of it."
     )
+    crl_shards: int = Field(
+        default=0, ge=0, le=256, description="Shards of the CRL that new certificates name; 0: the full CRL."
+    )
+    crl_delta_hours: float = Field(
+        default=0, ge=0, le=24 * 90, description="Life of a delta CRL, renewed at half of it; 0: no deltas."
+    )
+
+    @field_validator("crl_shards")
+    @classmethod
+    def _power_of_two(cls, value: int) -> int:
+        if value and (value == 1 or value & (value - 1)):
+            raise ValueError("is the number of shards: 0 for none, or a power of two from 2 to 256")
+        return value
+
+    @field_validator("crl_delta_hours")
+    @classmethod
+    def _shorter_than_a_crl(cls, value: float, info: ValidationInfo) -> float:
+        if 0 < value < 1 or value > info.data.get("crl_hours", value):
+            raise ValueError("is 0 for none, or at least 1 and no more than SCEPTER_CRL_HOURS")
+        return value
 
     ocsp_in_certificates: bool = Field(
         default=True, description="Whether new certificates say where OCSP is."
@@ -44,3 +64,8 @@ class StatusSettings(Group):
     @property
     def crl_life(self) -> timedelta:
         return timedelta(hours=self.crl_hours)
+
+    @property
+    def crl_delta_life(self) -> timedelta | None:
+        """None: no deltas."""
+        return timedelta(hours=self.crl_delta_hours) if self.crl_delta_hours else None

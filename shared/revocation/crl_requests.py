@@ -15,9 +15,10 @@ from shared.store.ports import Queue
 
 PUBLISH_DELAY: Final = 5
 """Seconds until a request is visible: a burst of revocations becomes one CRL."""
-_SPEAKS_FOR: Final = timedelta(seconds=4)
-# A change is written before it is asked for, clocks tick in whole seconds, and those of two workers differ a little.
-_MARGIN: Final = timedelta(seconds=2)
+_SPEAKS_FOR: Final = timedelta(seconds=2)
+# A change is written before it is asked for, and clocks tick in whole seconds. That those of two workers differ, the
+# publisher allows for: a CRL covers what was asked for more than two seconds before it.
+_MARGIN: Final = timedelta(seconds=1)
 
 
 class CRLRequests:

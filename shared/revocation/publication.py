@@ -1,4 +1,4 @@
-"""Publishing the full CRL (RFC 5280 5): read, merge, sign, verify, put by compare-and-swap.
+"""Publishing CRLs (RFC 5280 5): full, shards and deltas, each by compare-and-swap, in editions of the whole set.
 
 The published blob is the entry store and its metadata holds the cursor: one atomic put, and only what changed since
 is read from the table. Two publishers at once: one wins, the other starts over from the read; none goes backwards.
@@ -7,184 +7,121 @@ is read from the table. Two publishers at once: one wins, the other starts over 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
 
-from shared.asn1.pem import pem
 from shared.ca.issuer import Issuer
-from shared.errors import Conflict, IssuanceFault, RequestError
-from shared.store.ports import PublicationStore, PublishedObject, RevocationChange, RevocationStore
-from shared.x509.crl import RevokedEntry, build_crl, parse_crl, verify_crl
-from shared.x509.serial import expiry_day, is_ours
+from shared.errors import Conflict
+from shared.revocation.crl_blobs import CRLBlobs
+from shared.revocation.crl_standing import FullCRL, Reader
+from shared.revocation.edition import Edition, Order, Revocations
+from shared.revocation.labels import Ledger
+from shared.revocation.scopes import CRLPlan, Scope
+from shared.store.ports import PublicationStore, RevocationStore
 
 log = logging.getLogger("scepter.crl")
 
-_OVERLAP = timedelta(minutes=15)
-_BACKDATE = timedelta(minutes=10)
 _TRIES = 5
-_MAX_AGE = 300  # seconds: a cache must not hide a revocation for long
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedCRL:
-    """What stands published: `number`, `cursor` (changes up to here are in it) and the entries by serial."""
-
-    number: int
-    cursor: datetime
-    this_update: datetime
-    next_update: datetime
-    entries: dict[str, RevokedEntry]
-    source: PublishedObject
+_SKEW = timedelta(seconds=2)
+"""How far apart the clocks of two workers may be without a change being taken for covered; less than its message's
+delay in the queue, or nothing would ever be covered."""
+_AHEAD = timedelta(minutes=1)
+"""A cursor that lies further in the future is of a clock that was wrong, and promises nothing."""
+_KEPT = timedelta(days=7)
+"""How long change rows are kept behind the cursor, for whoever wants to know what happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class CRLPublisher:
-    """`life` is the time from thisUpdate to nextUpdate; the next CRL is due at half of it."""
+    """One at a time in a worker: of many requests at once the first publishes, and the others find it done."""
 
     issuer: Issuer
     changes: RevocationStore
     publications: PublicationStore
-    life: timedelta
+    plan: CRLPlan
     clock: Callable[[], datetime]
+    _turn: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        return f"crl/{self.issuer.id}.crl"
+        """The blob of the full CRL."""
+        return Scope.whole(self.issuer).name
 
-    def current(self) -> PublishedCRL | None:
-        """The published CRL, read and verified. Raises IssuanceFault when the blob is not ours."""
-        source = self.publications.read(self.name)
-        if source is None:
-            return None
-        try:
-            return self._read(source)
-        except (RequestError, KeyError, ValueError) as error:
-            raise IssuanceFault(f"{self.name} is not a CRL that we published: {error!r}") from error
-
-    def _read(self, source: PublishedObject) -> PublishedCRL:
-        crl = parse_crl(source.data)
-        verify_crl(source.data, self.issuer.certificate.public_key)
-        return PublishedCRL(
-            number=crl.number,
-            cursor=datetime.fromisoformat(source.metadata["cursor"]),
-            this_update=crl.this_update,
-            next_update=crl.next_update,
-            entries={entry.serial_hex: entry for entry in crl.entries()},
-            source=source,
-        )
+    def full(self) -> FullCRL | None:
+        """The full CRL that stands, read and verified. Raises IssuanceFault when the blob is not ours."""
+        return Reader(self.publications, self.issuer.certificate.public_key).full(self.name)
 
     def is_due(self) -> bool:
-        """Whether there is no CRL yet or half its life has passed."""
-        current = self.current()
-        return current is None or self.clock() >= current.this_update + self.life / 2
+        """Whether it is time for all scopes, by one call: nothing is published yet, half a life has passed, or the plan
+        is another."""
+        status = self.publications.stat(self.name)
+        if status is None:
+            return True
+        ledger = Ledger.read(self.name, status.metadata)
+        if not self._has(ledger) or (status.metadata.get("deltas") == "yes") != bool(self.plan.delta_life):
+            return True
+        return self.clock() >= ledger.oldest + self.plan.interval
+
+    def publish(self, mends: Revocations | None = None, retired: frozenset[int] = frozenset()) -> int:
+        """Build and publish the next CRLs of all scopes; the number of the full one. Raises Conflict when others keep
+        winning."""
+        order = Order(everything=True, mends=mends or {}, retired=retired)
+        with self._turn:
+            return self._publish(order, lambda: False)
 
     def publish_change(self, changed_at: datetime) -> bool:
-        """Publish for a change written before `changed_at`, unless a CRL that read it stands already."""
-        current = self.current()
-        if current is not None and current.cursor > changed_at:
-            self._put_pem(
-                current.source.data, current.number
-            )  # whoever published may have been cut off before it
+        """Publish for a change written before `changed_at`, unless CRLs that read it stand already."""
+        if self._covers(changed_at):
             return False
-        self.publish()
-        return True
+        with self._turn:
+            return self._publish(Order(everything=False), lambda: self._covers(changed_at)) > 0
 
-    def publish(self) -> int:
-        """Build and publish the next CRL; returns its number. Raises Conflict when others keep winning."""
+    def covers_shards(self) -> bool:
+        """Whether the shards that the plan wants are published, so that certificates may name them. One call."""
+        status = self.publications.stat(self.name)
+        return status is not None and self._has(Ledger.read(self.name, status.metadata))
+
+    def changes_needed_since(self) -> datetime | None:
+        """Change rows from before this time no CRL will ask for again; None before the first CRL."""
+        status = self.publications.stat(self.name)
+        if status is None:
+            return None
+        return min(Ledger.read(self.name, status.metadata).cursor, self.clock()) - _KEPT
+
+    def _publish(self, order: Order, is_done: Callable[[], bool]) -> int:
+        """The number of the full CRL; 0 if another has done it."""
+        printed: set[Scope] = set()
         for _ in range(_TRIES):
-            current = self.current()
+            if not printed and is_done():  # else a shard may be cut out of a list that lost
+                return 0
             try:
-                return self._publish_after(current)
+                return self._edition(order, printed).run()
             except Conflict:
                 log.info("another publisher was first; starting over")
         raise Conflict("other publishers keep winning")
 
-    def _publish_after(self, current: PublishedCRL | None) -> int:
-        now = self.clock()
-        entries = self._merge(current, now)
-        number = max(current.number + 1 if current else 1, int(now.timestamp()))
-        der = build_crl(
-            issuer_certificate=self.issuer.certificate,
-            signing_key=self.issuer.key,
-            entries=entries.values(),
-            number=number,
-            this_update=now - _BACKDATE,
-            next_update=now + self.life,
-            next_publish=now + self.life / 2,
-        )
-        self._verify(der, number, len(entries))
-        self._put(der, now, current)
-        self._put_pem(der, number)
-        log.info("CRL %d of %s: %d entries, %d bytes", number, self.issuer.id, len(entries), len(der))
-        return number
-
-    def _merge(self, current: PublishedCRL | None, now: datetime) -> dict[str, RevokedEntry]:
-        entries = dict(current.entries) if current else {}
-        since = current.cursor - _OVERLAP if current else datetime(2000, 1, 1, tzinfo=UTC)
-        for change in newest(self.changes.changes(self.issuer.id, since)):
-            if change.revocation is None:
-                entries.pop(change.serial, None)
-            else:
-                revocation = change.revocation
-                entries[change.serial] = RevokedEntry(change.serial, revocation.at, revocation.reason)
-        if current:
-            _drop_expired(entries, current.this_update)
-        return entries
-
-    def _verify(self, der: bytes, number: int, count: int) -> None:
-        try:
-            verify_crl(der, self.issuer.certificate.public_key)
-            crl = parse_crl(der)
-        except RequestError as error:
-            raise IssuanceFault(f"the CRL that was just signed does not verify: {error.reason}") from error
-        if crl.number != number or len(crl) != count:
-            raise IssuanceFault("the CRL does not read back as it was composed")
-
-    def _put(self, der: bytes, now: datetime, current: PublishedCRL | None) -> None:
-        self.publications.put(
-            self.name,
-            der,
-            content_type="application/pkix-crl",
-            max_age=_MAX_AGE,
-            metadata={"cursor": now.isoformat()},
-            replaces=current.source if current else None,
+    def _edition(self, order: Order, printed: set[Scope]) -> Edition:
+        return Edition(
+            self.issuer,
+            self.changes,
+            self.publications,
+            plan=self.plan,
+            order=order,
+            now=self.clock(),
+            printed=printed,
         )
 
-    def _put_pem(self, der: bytes, number: int) -> None:
-        """FreeRADIUS and others want PEM. The DER blob is the truth, this one its copy, never of an older one."""
-        name = f"{self.name}.pem"
-        for _ in range(_TRIES):
-            stands = self.publications.read(name)
-            if stands is not None and int(stands.metadata.get("number", "0")) >= number:
-                return
-            try:
-                self.publications.put(
-                    name,
-                    pem("X509 CRL", der),
-                    content_type="application/x-pem-file",
-                    max_age=_MAX_AGE,
-                    metadata={"number": str(number)},
-                    replaces=stands,
-                )
-            except Conflict:
-                continue
-            return
-        raise Conflict("other publishers keep winning")
+    def _covers(self, changed_at: datetime) -> bool:
+        status = self.publications.stat(self.name)
+        if status is None:
+            return False
+        ledger = Ledger.read(self.name, status.metadata)
+        if not changed_at + _SKEW < ledger.cursor <= self.clock() + _AHEAD or not self._has(ledger):
+            return False
+        CRLBlobs(self.publications).mend_pem(self.name, int(status.metadata.get("number", "0")))
+        return True
 
-
-def newest(changes: Iterable[RevocationChange]) -> Iterable[RevocationChange]:
-    """The newest change of each serial."""
-    latest: dict[str, RevocationChange] = {}
-    for change in changes:
-        known = latest.get(change.serial)
-        if known is None or change.changed_at >= known.changed_at:
-            latest[change.serial] = change
-    return latest.values()
-
-
-def _drop_expired(entries: dict[str, RevokedEntry], previous: datetime) -> None:
-    # RFC 5280 3.3: an entry stays until it has appeared on one CRL issued after the certificate's end.
-    ended = [serial for serial in entries if is_ours(serial) and expiry_day(serial) < previous.date()]
-    for serial in ended:
-        del entries[serial]
+    def _has(self, ledger: Ledger) -> bool:
+        return not self.plan.shards or self.plan.shards in ledger.counts

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from shared.store.ports import RevocationChange, Supersession
-from shared.x509.serial import is_ours, partition_of
+from shared.x509.serial import day_octets, is_ours, partition_of
 
 ID_CHARACTERS = 400
 ISSUER_CHARACTERS = 100
@@ -107,6 +107,16 @@ def use_number(row: str) -> int:
 def records_of(issuer: str) -> Range:
     """All partitions of an issuer, in order of notAfter for our own."""
     return Range(f"{_issuer(issuer)}-", f"{_issuer(issuer)}.")  # `.` follows `-` in ASCII
+
+
+def records_ending(issuer: str, day: date) -> Range:
+    """The partitions of our own serials whose certificates end on `day` or later, and those of other issuers'."""
+    return Range(f"{_issuer(issuer)}-{day_octets(day).hex()}", f"{_issuer(issuer)}.")
+
+
+def changes_before(issuer: str, moment: datetime) -> Range:
+    """The hours before that of `moment`."""
+    return Range(f"{_issuer(issuer)}-", f"{_issuer(issuer)}-{_hour(moment)}")
 
 
 def changes_of(issuer: str, since: datetime) -> Range:

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobClient, ContainerClient, ContentSettings
 from shared.errors import Conflict
 from shared.store.faults import is_missing, translate
 from shared.store.limits import check_publication, is_blob_name
-from shared.store.ports import PublishedObject
+from shared.store.ports import PublicationStatus, PublishedObject
 
 _REMEMBERED_CLIENTS = 256
 
@@ -37,7 +37,23 @@ class BlobPublicationStore:
             raise translate(error, "read") from None
         except AzureError as error:
             raise translate(error, "read") from None
-        return PublishedObject(data, dict(download.properties.metadata or {}), str(download.properties.etag))
+        found = download.properties
+        return PublishedObject(data, dict(found.metadata or {}), str(found.etag), found.last_modified)
+
+    def stat(self, name: str) -> PublicationStatus | None:
+        if not is_blob_name(name):
+            return None
+        try:
+            found = self._blob(name).get_blob_properties()
+        except ResourceNotFoundError as error:
+            if is_missing(error):
+                return None
+            raise translate(error, "stat") from None
+        except AzureError as error:
+            raise translate(error, "stat") from None
+        return PublicationStatus(
+            dict(found.metadata or {}), str(found.etag), int(found.size), found.last_modified
+        )
 
     def put(
         self,
@@ -47,7 +63,7 @@ class BlobPublicationStore:
         content_type: str,
         max_age: int,
         metadata: Mapping[str, str] | None = None,
-        replaces: PublishedObject | None = None,
+        replaces: PublishedObject | PublicationStatus | None = None,
         overwrite: bool = False,
     ) -> None:
         check_publication(name, metadata or {})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any, Final
 
 from azure.core import MatchConditions
@@ -144,10 +145,30 @@ class EntityTable:
         """All rows of a partition, in order."""
         return self._scan(act, "PartitionKey eq @key", {"key": key}, **_PATIENT)
 
-    def partitions(self, keys: Range, act: str) -> Iterator[TableEntity]:
-        """All rows of a range of partitions, in order."""
-        query = "PartitionKey ge @first and PartitionKey lt @beyond"
-        return self._scan(act, query, {"first": keys.first, "beyond": keys.beyond}, **_PATIENT)
+    def partitions(
+        self,
+        keys: Range,
+        act: str,
+        *,
+        where: str = "",
+        given: Mapping[str, str] | None = None,
+        select: Sequence[str] = (),
+    ) -> Iterator[TableEntity]:
+        """The rows of a range of partitions, in order: all, or those that storage finds by the filter `where` with
+        the parameters `given`; whole, or the columns `select`."""
+        query = "PartitionKey ge @first and PartitionKey lt @beyond" + (f" and {where}" if where else "")
+        parameters = {"first": keys.first, "beyond": keys.beyond, **(given or {})}
+        return self._scan(act, query, parameters, select=list(select) or None, **_PATIENT)
+
+    def purge(self, keys: Range, most: int, act: str) -> int:
+        """Delete the rows of a range of partitions, the first `most` of them; returns how many."""
+        deleted = 0
+        found = islice(self.addresses(keys, act), most)
+        for _, rows in groupby(found, key=lambda address: address.partition):
+            while batch := list(islice(rows, BATCH)):
+                self.delete_all(batch, act)
+                deleted += len(batch)
+        return deleted
 
     def first(self, partition: str, rows: Range, act: str) -> TableEntity | None:
         """The first row of a partition whose row key is in `rows`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 from threading import Lock
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from shared.store.ports import (
     CertificateRecord,
     Claim,
     KeptMessage,
+    PublicationStatus,
     PublishedObject,
     Revocation,
     RevocationChange,
@@ -83,6 +84,23 @@ class MemoryStore:
 
     def changes(self, issuer: str, since: datetime) -> Iterator[RevocationChange]:
         yield from map(rows.change_of, self._within(self._changes, addresses.changes_of(issuer, since)))
+
+    def purge_changes(self, issuer: str, before: datetime, most: int) -> int:
+        old = addresses.changes_before(issuer, before)
+        with self._lock:
+            gone = sorted(key for key in self._changes if old.first <= key.partition < old.beyond)[:most]
+            for key in gone:
+                del self._changes[key]
+        return len(gone)
+
+    def revoked(self, issuer: str) -> Iterator[tuple[str, Revocation]]:
+        for row, _ in self._within(self._certificates, addresses.records_of(issuer)):
+            if row["reason"]:
+                yield rows.revoked_of(row)
+
+    def any_issued(self, issuer: str, first: datetime, last: datetime, ends_after: datetime) -> bool:
+        found = self._within(self._certificates, addresses.records_ending(issuer, ends_after.date()))
+        return any(rows.was_issued(row, first, last, ends_after) for row, _ in found)
 
     def set_revocation(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
         row = rows.revocation_row(record, revocation)
@@ -147,6 +165,12 @@ class MemoryPublicationStore:
     def read(self, name: str) -> PublishedObject | None:
         return self._blobs.get(name)
 
+    def stat(self, name: str) -> PublicationStatus | None:
+        found = self._blobs.get(name)
+        if found is None:
+            return None
+        return PublicationStatus(found.metadata, found.etag, len(found.data), found.modified)
+
     def put(
         self,
         name: str,
@@ -155,7 +179,7 @@ class MemoryPublicationStore:
         content_type: str,
         max_age: int,
         metadata: Mapping[str, str] | None = None,
-        replaces: PublishedObject | None = None,
+        replaces: PublishedObject | PublicationStatus | None = None,
         overwrite: bool = False,
     ) -> None:
         check_publication(name, metadata or {})
@@ -163,7 +187,8 @@ class MemoryPublicationStore:
             stands = self._blobs.get(name)
             if not overwrite and (stands and stands.etag) != (replaces and replaces.etag):
                 raise Conflict("put: another blob stands there")
-            self._blobs[name] = PublishedObject(data, dict(metadata or {}), f'"{next(self._etags)}"')
+            etag, modified = f'"{next(self._etags)}"', datetime.now(UTC).replace(microsecond=0)
+            self._blobs[name] = PublishedObject(data, dict(metadata or {}), etag, modified)
             self.headers[name] = {"Content-Type": content_type, "Cache-Control": f"max-age={max_age}"}
 
 

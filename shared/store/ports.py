@@ -128,6 +128,17 @@ class PublishedObject:
     data: bytes
     metadata: Mapping[str, str]
     etag: str
+    modified: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationStatus:
+    """A published blob without its bytes, of which there are `size`."""
+
+    metadata: Mapping[str, str]
+    etag: str
+    size: int
+    modified: datetime | None = field(default=None, compare=False)
 
 
 class CertificateStore(Protocol):
@@ -173,6 +184,17 @@ class RevocationStore(Protocol):
     def changes(self, issuer: str, since: datetime) -> Iterator[RevocationChange]:
         """All change rows of the hours from `since` to now, in no particular order."""
 
+    def purge_changes(self, issuer: str, before: datetime, most: int) -> int:
+        """Delete the change rows of the hours before that of `before`, at most `most`; returns how many. Safe to
+        run twice at once."""
+
+    def revoked(self, issuer: str) -> Iterator[tuple[str, Revocation]]:
+        """Serial and revocation of every certificate that is held or revoked: our own in ascending order, then
+        those of other issuers' serials. A scan that brings only these: for nightly work."""
+
+    def any_issued(self, issuer: str, first: datetime, last: datetime, ends_after: datetime) -> bool:
+        """Whether a certificate of ours that was issued from `first` to `last` lives on after `ends_after`."""
+
     def set_revocation(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
         """Merge the revocation into the record if its ETag still holds; returns the record as stored. Raises
         Conflict if somebody changed it meanwhile, IssuanceFault for a record that was not read from the
@@ -206,6 +228,9 @@ class PublicationStore(Protocol):
     def read(self, name: str) -> PublishedObject | None:
         """None if there is no such blob, or could be none by that name."""
 
+    def stat(self, name: str) -> PublicationStatus | None:
+        """As `read`, without the bytes."""
+
     def put(
         self,
         name: str,
@@ -214,7 +239,7 @@ class PublicationStore(Protocol):
         content_type: str,
         max_age: int,
         metadata: Mapping[str, str] | None = None,
-        replaces: PublishedObject | None = None,
+        replaces: PublishedObject | PublicationStatus | None = None,
         overwrite: bool = False,
     ) -> None:
         """Put a blob whole, with Content-Type and `Cache-Control: max-age` (seconds). Without `overwrite` it

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from shared.errors import IssuanceFault
@@ -27,6 +27,8 @@ from shared.store.columns import (
 )
 from shared.store.limits import check_row, check_tbs
 from shared.store.ports import CertificateRecord, Claim, Revocation, RevocationChange, Supersession
+
+_SANS = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder for each call
 
 
 def claim_row(owner: str, claim: Claim) -> Row:
@@ -83,7 +85,7 @@ def record_row(record: CertificateRecord) -> Row:
     row["not_after"] = stamp(record.not_after)
     row["issued_at"] = stamp(record.issued_at)
     row["key_hash"] = record.key_hash
-    row["sans"] = json.dumps(record.sans, ensure_ascii=False) if record.sans else ""
+    row["sans"] = _SANS(record.sans) if record.sans else ""
     row["device"] = record.device
     row["user"] = record.user
     row["predecessor"] = record.predecessor
@@ -120,6 +122,34 @@ def _record(row: Mapping[str, Any], etag: str) -> CertificateRecord:
         revocation=revocation_in(row),
         etag=etag,
     )
+
+
+REVOKED_COLUMNS = ("schema_version", "serial", "reason", "revoked_at", "revoked_by", "revocation_note")
+
+
+def revoked_of(row: Mapping[str, Any]) -> tuple[str, Revocation]:
+    """Serial and revocation in the row of a record that is held or revoked; REVOKED_COLUMNS of it are enough."""
+    return read(row, _revoked)
+
+
+def _revoked(row: Mapping[str, Any]) -> tuple[str, Revocation]:
+    revocation = revocation_in(row)
+    if revocation is None:
+        raise ValueError
+    return row["serial"], revocation
+
+
+def issued_query(first: datetime, last: datetime, ends_after: datetime) -> tuple[str, dict[str, str]]:
+    """A filter with its parameters: records issued from `first` to `last` that end after `ends_after`."""
+    where = "issued_at ge @issued and issued_at le @last and not_after gt @ends"
+    return where, {"issued": stamp(first), "last": stamp(last), "ends": stamp(ends_after)}
+
+
+def was_issued(row: Mapping[str, Any], first: datetime, last: datetime, ends_after: datetime) -> bool:
+    """What `issued_query` asks, of one row."""
+    issued: str = row["issued_at"]
+    ends: str = row["not_after"]
+    return stamp(first) <= issued <= stamp(last) and ends > stamp(ends_after)
 
 
 def revocation_row(record: CertificateRecord, revocation: Revocation | None) -> Row:

@@ -64,6 +64,21 @@ class TableStore:
     def changes(self, issuer: str, since: datetime) -> Iterator[RevocationChange]:
         return map(rows.change_of, self._changes.partitions(addresses.changes_of(issuer, since), "changes"))
 
+    def purge_changes(self, issuer: str, before: datetime, most: int) -> int:
+        return self._changes.purge(addresses.changes_before(issuer, before), most, "purge_changes")
+
+    def revoked(self, issuer: str) -> Iterator[tuple[str, Revocation]]:
+        found = self._certificates.partitions(
+            addresses.records_of(issuer), "revoked", where="reason ne ''", select=rows.REVOKED_COLUMNS
+        )
+        return map(rows.revoked_of, found)
+
+    def any_issued(self, issuer: str, first: datetime, last: datetime, ends_after: datetime) -> bool:
+        live = addresses.records_ending(issuer, ends_after.date())
+        where, given = rows.issued_query(first, last, ends_after)
+        found = self._certificates.partitions(live, "any_issued", where=where, given=given, select=["serial"])
+        return next(found, None) is not None
+
     def set_revocation(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
         row = rows.revocation_row(record, revocation)
         return rows.merged(record, row, self._certificates.merge(row, record.etag, "set_revocation"))

@@ -32,13 +32,7 @@ class TableTraceStore:
             yield from map(trace_rows.trace_of, found)
 
     def purge(self, before: date, most: int) -> int:
-        deleted = 0
-        old = self._traces.addresses(trace_rows.partitions_before(before), "purge")
-        for _, found in groupby(islice(old, most), key=lambda address: address.partition):
-            while batch := list(islice(found, BATCH)):
-                self._traces.delete_all(batch, "purge")
-                deleted += len(batch)
-        return deleted
+        return self._traces.purge(trace_rows.partitions_before(before), most, "purge")
 
 
 def _batches(rows: list[Row]) -> Iterator[list[Row]]:

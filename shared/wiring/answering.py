@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
 
+from shared.ca.kept_identities import KeptIdentities
+from shared.ca.kept_responders import KeptResponders
 from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
 from shared.ca.responder_identity import ResponderIdentities, ResponderIdentity, make_identity
 from shared.ca.responding import DelegatedResponder
@@ -33,10 +35,14 @@ class Answering(Authority):
 
     @cached_property
     def responder_identities(self) -> ResponderIdentities:
+        if self.settings.vault_url:
+            return self._kept(self.settings.vault_responder_secret)
         return ResponderFiles(self.ca_folder, ISSUING)
 
     @cached_property
     def root_identities(self) -> ResponderIdentities:
+        if self.settings.vault_url:
+            return self._kept(f"{self.settings.vault_responder_secret}-root")
         return ResponderFiles(self.ca_folder, ROOT)
 
     @cached_property
@@ -59,9 +65,12 @@ class Answering(Authority):
         )
         authorities = [Answered(self.responder, issued)]
         if self.issuer.chain:
-            below_root = RootStanding(self._root, self.ca_folder.root_crl, self._issued_by_root)
+            below_root = RootStanding(self._root, self.ca_home.root_crl, self._issued_by_root)
             authorities.append(Answered(self.root_responder, below_root))
         return OCSPResponder(authorities, Lives(settings.ocsp_life, settings.ocsp_held_life))
+
+    def _kept(self, secret: str) -> KeptResponders:
+        return KeptResponders(KeptIdentities(self.vault_secrets, secret, self.clock))
 
     @property
     def _root(self) -> Certificate:
@@ -71,5 +80,5 @@ class Answering(Authority):
         return make_identity(self.issuer, now=now, backdate=self.settings.backdate)
 
     def _issued_by_root(self) -> Iterator[Certificate]:
-        yield from self.ca_folder.ca_certificates()
+        yield from self.ca_home.ca_certificates()
         yield from (identity.certificate for identity in self.root_identities.load())

@@ -46,8 +46,10 @@ class Monday(Tenants):
                 yield from tenants.directory(name, kind, self.notes.read(f"{name}.{kind}s"), now)
 
     def _crl(self) -> Iterator[Finding]:
-        current = self.crl_publisher.current()
-        begin, end = (current.this_update, current.next_update) if current else (None, None)
+        found = self.crl_overview()
+        complete = [crl for crl in found.crls if crl.base is None] if found else []
+        begin = min((crl.this_update for crl in complete), default=None)
+        end = min((crl.next_update for crl in complete), default=None)
         yield from health.crl(begin, end, self.clock())
 
     def _certificates(self) -> Iterator[Finding]:

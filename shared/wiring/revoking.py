@@ -6,11 +6,15 @@ from functools import cached_property
 
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.crl_requests import CRLRequests
-from shared.revocation.publication import CRLPublisher
+from shared.revocation.overview import Overview, overview
+from shared.revocation.reconciliation import Reconciler
 from shared.revocation.service import RevocationService
 from shared.revocation.supersession import Superseder
 from shared.wiring.authority import Authority
 from shared.wiring.stores import CRL_QUEUE
+
+_MOST_PURGED = 20_000
+"""Rows in one run of the timer: seconds, where the platform allows minutes."""
 
 
 class Revoking(Authority):
@@ -24,19 +28,23 @@ class Revoking(Authority):
     def superseder(self) -> Superseder:
         return Superseder(self.supersessions, self.records, self.revocations, self.clock)
 
-    @cached_property
-    def crl_publisher(self) -> CRLPublisher:
-        return CRLPublisher(
-            issuer=self.issuer,
-            changes=self.records,
-            publications=self.publications,
-            life=self.settings.crl_life,
-            clock=self.clock,
-        )
+    @property
+    def ca_publisher(self) -> CACertificatePublisher:
+        """Made anew each time: the root's CRL may have been replaced since."""
+        return CACertificatePublisher(self.issuer, self.publications, self.ca_home.root_crl())
 
     @cached_property
-    def ca_publisher(self) -> CACertificatePublisher:
-        return CACertificatePublisher(self.issuer, self.publications, self.ca_folder.root_crl())
+    def reconciler(self) -> Reconciler:
+        return Reconciler(self.crl_publisher, self.records, self.clock)
+
+    def crl_overview(self) -> Overview | None:
+        """What CRLs stand published; None before the first."""
+        return overview(self.issuer, self.publications)
+
+    def purge_changes(self) -> int:
+        """Delete change rows that are far behind the CRL's cursor, some of them; returns how many."""
+        before = self.crl_publisher.changes_needed_since()
+        return 0 if before is None else self.records.purge_changes(self.issuer.id, before, _MOST_PURGED)
 
     def publish(self) -> int:
         """Publish the CA certificates and the next CRL; returns its number."""

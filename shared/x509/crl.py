@@ -1,28 +1,24 @@
-"""Certificate revocation lists (RFC 5280 5), with Windows' hint at the next publication.
+"""Certificate revocation lists (RFC 5280 5), read with `cryptography`.
 
-Built with `cryptography`, whose builder takes a whole list of entries in linear time through its constructor.
+They are composed by the house's own writer (`crl_template`), so whoever reads here what was composed there has asked a
+second implementation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.asn1 import oids, tags, values, writer
-from shared.asn1.reader import Fields, read_der
-from shared.errors import IssuanceFault, MalformedMessage
+from shared.asn1.reader import Fields, read_der, span
+from shared.errors import MalformedMessage
 from shared.keys import signatures
-from shared.keys.ports import SigningKey
-from shared.x509.certificate import Certificate
-from shared.x509.crl_entry import REASONS, UNREADABLE, RevokedEntry, entry_from_library, entry_to_library
-from shared.x509.extensions import key_identifier
+from shared.x509.crl_entry import REASONS, UNREADABLE, RevokedEntry, entry_from_library
+from shared.x509.crl_template import build_crl
 from shared.x509.names import Name
 from shared.x509.public_key import PublicKey
 
@@ -36,12 +32,14 @@ __all__ = [
 ]
 
 _NEXT_PUBLISH: Final = x509.ObjectIdentifier(oids.MS_CRL_NEXT_PUBLISH)
-_MAX_NUMBER_BITS: Final = 159  # RFC 5280 5.2.3: at most twenty octets
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateRevocationList:
-    """A CRL as it was read. Times are aware, UTC; `next_publish` is None if the CRL does not say."""
+    """A CRL as it was read. Times are aware, UTC; `next_publish` is None if the CRL does not say.
+
+    `base` is the number a delta starts from, None for a complete CRL.
+    """
 
     der: bytes = field(repr=False)
     issuer: Name = field(compare=False)
@@ -50,6 +48,7 @@ class CertificateRevocationList:
     next_update: datetime = field(compare=False)
     next_publish: datetime | None = field(compare=False)
     authority_key_identifier: bytes | None = field(compare=False)
+    base: int | None = field(compare=False)
     _parsed: x509.CertificateRevocationList = field(compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -63,32 +62,6 @@ class CertificateRevocationList:
         """The entry of a certificate, None if it has none. Raises MalformedMessage."""
         found = self._parsed.get_revoked_certificate_by_serial_number(int(serial_hex, 16))
         return None if found is None else entry_from_library(found)
-
-
-def build_crl(
-    *,
-    issuer_certificate: Certificate,
-    signing_key: SigningKey,
-    entries: Iterable[RevokedEntry],
-    number: int,
-    this_update: datetime,
-    next_update: datetime,
-    next_publish: datetime | None,
-) -> bytes:
-    """DER of a version 2 CRL, signed with SHA-256, or SHA-384 by a P-384 key. Times are aware, whole seconds.
-
-    `signing_key` is only asked to sign. ValueError for a number or times that cannot be; IssuanceFault if the
-    CA certificate's subject cannot be written byte for byte.
-    """
-    if not 0 <= number < 1 << _MAX_NUMBER_BITS:
-        raise ValueError("a CRL number is not negative and has at most twenty octets")
-    builder = x509.CertificateRevocationListBuilder(revoked_certificates=list(map(entry_to_library, entries)))
-    builder = builder.issuer_name(_issuer_name(issuer_certificate))
-    builder = builder.last_update(this_update).next_update(next_update)
-    for extension in _extensions(issuer_certificate, number, next_publish):
-        builder = builder.add_extension(extension, critical=False)
-    signed = builder.sign(signing_key, _digest(issuer_certificate.public_key))
-    return signed.public_bytes(serialization.Encoding.DER)
 
 
 def parse_crl(der: bytes) -> CertificateRevocationList:
@@ -109,6 +82,7 @@ def parse_crl(der: bytes) -> CertificateRevocationList:
         next_update=parsed.next_update_utc,
         next_publish=_next_publish(extensions),
         authority_key_identifier=_authority_key_identifier(extensions),
+        base=_base(extensions),
         _parsed=parsed,
     )
 
@@ -121,40 +95,12 @@ def verify_crl(der: bytes, public_key: PublicKey) -> None:
     signatures.verify(public_key, algorithm.encoded, tbs.encoded, values.bits(signature))
 
 
-def _extensions(issuer: Certificate, number: int, next_publish: datetime | None) -> list[x509.ExtensionType]:
-    key_id = issuer.subject_key_identifier or key_identifier(issuer.spki)
-    extensions: list[x509.ExtensionType] = [
-        x509.AuthorityKeyIdentifier(key_id, None, None),
-        x509.CRLNumber(number),
-    ]
-    if next_publish is not None:
-        extensions.append(x509.UnrecognizedExtension(_NEXT_PUBLISH, writer.time(next_publish)))
-    return extensions
-
-
-@lru_cache(maxsize=16)
-def _issuer_name(certificate: Certificate) -> x509.Name:
-    try:
-        name = x509.load_der_x509_certificate(certificate.der).subject
-    except ValueError:
-        name = None
-    # RFC 5280 7.1 compares names by meaning, but many a relying party compares octets
-    if name is None or name.public_bytes() != certificate.subject.encoded:
-        raise IssuanceFault("the CA certificate's subject cannot be written into a CRL as it is")
-    return name
-
-
-def _digest(public_key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
-    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.key_size > 256:
-        return hashes.SHA384()
-    return hashes.SHA256()
-
-
 def _issuer(der: bytes) -> Name:
-    fields = Fields(Fields(read_der(der).expect(tags.SEQUENCE)).take(tags.SEQUENCE))
-    fields.optional(tags.INTEGER)
-    fields.take(tags.SEQUENCE)
-    return Name.from_der(fields.take(tags.SEQUENCE).encoded)
+    _, position, _ = span(der, span(der, 0)[1])
+    if der[position : position + 1] == writer.integer(1)[:1]:
+        position = span(der, position)[2]
+    position = span(der, position)[2]  # the algorithm
+    return Name.from_der(der[position : span(der, position)[2]])
 
 
 def _next_publish(extensions: x509.Extensions) -> datetime | None:
@@ -168,5 +114,12 @@ def _next_publish(extensions: x509.Extensions) -> datetime | None:
 def _authority_key_identifier(extensions: x509.Extensions) -> bytes | None:
     try:
         return extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _base(extensions: x509.Extensions) -> int | None:
+    try:
+        return extensions.get_extension_for_class(x509.DeltaCRLIndicator).value.crl_number
     except x509.ExtensionNotFound:
         return None

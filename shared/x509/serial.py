@@ -47,6 +47,21 @@ def partition_of(serial_hex: str) -> str:
     return f"{serial_hex[:4]}-{serial_hex[4:6]}"
 
 
+def shard_of(serial_hex: str, count: int) -> int:
+    """Which of `count` shards (a power of two, at most 256) a serial falls into: the top bits of its spread octet.
+
+    ValueError if the serial is not ours.
+    """
+    _require(serial_hex)
+    return int(serial_hex[4:6], 16) * count >> 8
+
+
+def day_octets(day: date) -> bytes:
+    """How a serial of ours begins whose certificate ends on `day`; days that no serial can hold are cut to those
+    that can."""
+    return min(max((day - _FIRST_DAY).days, _DAYS.start), _DAYS.stop).to_bytes(2, "big")
+
+
 def expiry_day(serial_hex: str) -> date:
     """The UTC day of notAfter. ValueError if the serial is not ours."""
     _require(serial_hex)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from shared.asn1.pem import from_pem, is_pem, pem
 from shared.errors import MalformedMessage
 
 
-@pytest.mark.parametrize("size", [0, 1, 47, 48, 49, 1000])
+@pytest.mark.parametrize("size", [0, 1, 47, 48, 49, 1000, 48 * 4096 - 1, 48 * 4096, 48 * 4096 + 1, 500_000])
 def test_what_was_written_is_read(size: int) -> None:
-    assert from_pem(pem("CERTIFICATE", bytes(size))) == [("CERTIFICATE", bytes(size))]
+    text = pem("CERTIFICATE", bytes(size))
+    assert from_pem(text) == [("CERTIFICATE", bytes(size))]
+    lines = text.splitlines()[1:-1]
+    assert all(len(line) == 64 for line in lines[:-1])
+    assert b"".join(lines) == b64encode(bytes(size))
 
 
 def test_several_blocks_and_the_text_around_them() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.asn1 import tags, writer
-from shared.asn1.reader import Element, Fields, read, read_der
+from shared.asn1.reader import Element, Fields, read, read_der, span
 from shared.errors import MalformedMessage
 from tests.asn1.ber_forms import indefinite, long_form
 from tests.asn1.strategies import trees
@@ -99,3 +99,20 @@ def test_a_walk_over_fields() -> None:
     fields.finish()
     with pytest.raises(MalformedMessage, match="missing"):
         fields.take()
+
+
+@given(trees, st.binary(max_size=5))
+def test_a_span_is_where_the_element_is(der: bytes, before: bytes) -> None:
+    element = read(der)
+    at = len(before)
+    start = at + element.header
+    assert span(before + der + b"more", at) == (element.tag, start, start + len(element.contents))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x30", b"\x30\x01", b"\x30\x80\x00\x00", b"\x30\x81\x01\x00", b"\x1f\x00", b"\x30\x82\x01"],
+)
+def test_what_has_no_span_in_der(data: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        span(data, 0)

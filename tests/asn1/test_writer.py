@@ -10,7 +10,7 @@ from asn1crypto import core
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.asn1 import oids, writer
+from shared.asn1 import oids, tags, writer
 from shared.asn1.reader import read
 
 
@@ -108,3 +108,8 @@ def test_times(moment: datetime, stamp: bytes) -> None:
 def test_a_time_without_a_zone_is_refused(write: Callable[[datetime], bytes]) -> None:
     with pytest.raises(ValueError, match="without a time zone"):
         write(datetime(2024, 1, 1))  # noqa: DTZ001
+
+
+@given(st.integers(0, 70_000))
+def test_a_header_is_what_comes_before_the_contents(size: int) -> None:
+    assert writer.header(tags.SEQUENCE, size) + bytes(size) == writer.tlv(tags.SEQUENCE, bytes(size))

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.asn1 import oids, writer
 from shared.keys.ports import public_key_info
 from shared.keys.signatures import signature_algorithm
+from shared.x509.crl_extensions import delta_crl_indicator, freshest_crl, issuing_distribution_point
 from shared.x509.extensions import Extension, authority_key_identifier
 from shared.x509.names import Name
 from tests.ca.drafts import CA_NAME, ca_certificate, keys
@@ -15,6 +16,9 @@ from tests.scep.authority import DAY, NOW
 Rules = dict[str, tuple[bytes, str]]
 
 NUMBER = Extension(oids.CRL_NUMBER, False, writer.integer(7))
+BASE = delta_crl_indicator(7)
+POINT = issuing_distribution_point("http://pki.example.org/crl/a/16-3.crl")
+NAMELESS = writer.sequence(writer.context(0, writer.context(0, writer.context(6, b"", constructed=False))))
 STRANGER = Name.build([("CN", "Somebody else")])
 
 
@@ -59,6 +63,30 @@ def crl_rules() -> Rules:
         "CRL without an end": (crl(next_update=None), "nextUpdate is missing"),
         "CRL that ends as it begins": (crl(next_update=NOW), "not after thisUpdate"),
         "CRL without number": (crl(extensions=(identifier,)), "CRL number missing"),
+        "CRL with a negative number": (
+            crl(extensions=(identifier, Extension(oids.CRL_NUMBER, False, writer.integer(-1)))),
+            "a negative CRL number",
+        ),
+        "shard whose scope may be overlooked": (
+            crl(extensions=(identifier, NUMBER, Extension(POINT.oid, False, POINT.value))),
+            "of a CRL is not critical",
+        ),
+        "shard without a URL": (
+            crl(extensions=(identifier, NUMBER, Extension(POINT.oid, True, NAMELESS))),
+            "distribution point is not named by a URL",
+        ),
+        "delta that may be taken for a complete CRL": (
+            crl(extensions=(identifier, NUMBER, Extension(BASE.oid, False, BASE.value))),
+            "of a CRL is not critical",
+        ),
+        "delta that names a delta": (
+            crl(extensions=(identifier, NUMBER, BASE, freshest_crl("http://pki.example.org/d.crl"))),
+            "a delta CRL names a delta CRL",
+        ),
+        "delta from the future": (
+            crl(extensions=(identifier, NUMBER, delta_crl_indicator(8))),
+            "a delta CRL starts from a later one",
+        ),
         "CRL without AKI": (crl(extensions=(NUMBER,)), "authority key identifier is not the CA's key"),
         "CRL with another AKI": (
             crl(extensions=(NUMBER, authority_key_identifier(b"x" * 20))),

@@ -12,6 +12,7 @@ from shared.ca.responder_identity import ResponderIdentity, make_identity, make_
 from shared.keys import software
 from shared.keys.ports import SigningKey, public_key_info
 from shared.revocation.publication import CRLPublisher
+from shared.revocation.scopes import CRLPlan
 from shared.store.memory import MemoryPublicationStore, MemoryStore
 from shared.x509.certificate import Certificate
 from shared.x509.names import Name
@@ -96,7 +97,7 @@ def device_of(issuer: Issuer, serial: str = "25aa" + "08" * 17) -> Certificate:
 def empty_crl(issuer: Issuer) -> bytes:
     """The first CRL of an issuer."""
     publications = MemoryPublicationStore()
-    publisher = CRLPublisher(issuer, MemoryStore(), publications, 3 * DAY, lambda: NOW)
+    publisher = CRLPublisher(issuer, MemoryStore(), publications, CRLPlan(3 * DAY), lambda: NOW)
     publisher.publish()
     published = publications.read(publisher.name)
     assert published is not None

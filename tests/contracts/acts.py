@@ -23,12 +23,16 @@ ACTS: dict[str, Callable[[Backend], object]] = {
     "note_change": lambda b: b.store().note_change(examples.change()),
     "changes": lambda b: list(b.store().changes(examples.ISSUER, examples.NOW)),
     "set_revocation": lambda b: b.store().set_revocation(READ, examples.revocation()),
+    "purge changes": lambda b: b.store().purge_changes(examples.ISSUER, examples.NOW, 100),
+    "revoked": lambda b: list(b.store().revoked(examples.ISSUER)),
+    "any issued": lambda b: b.store().any_issued(examples.ISSUER, *[examples.NOW] * 3),
     "remember": lambda b: b.store().remember(examples.supersession()),
     "due": lambda b: list(b.store().due(date(2026, 4, 1))),
     "forget": lambda b: b.store().forget(examples.supersession()),
     "take": lambda b: b.use_counter().take("kiosk", "request-1", 3),
     "take the last": lambda b: b.use_counter().take("kiosk", "request-1", 0),
     "read": lambda b: b.publications().read("crl/a.crl"),
+    "stat": lambda b: b.publications().stat("crl/a.crl"),
     "put": lambda b: b.publications().put(
         "crl/a.crl", b"crl", content_type="application/pkix-crl", max_age=60, overwrite=True
     ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -26,10 +27,14 @@ class CountingTransport(StorageTransport):
     def __init__(self) -> None:
         super().__init__()
         self.requests: list[str] = []
+        self.after_get: Callable[[], object] = lambda: None
 
     def send(self, request: Any, **options: Any) -> Any:
         self.requests.append(request.method)
-        return super().send(request, **options)
+        answer = super().send(request, **options)
+        if request.method == "GET":
+            self.after_get()
+        return answer
 
 
 @dataclass
@@ -38,7 +43,11 @@ class Counted:
 
     connection: StorageConnection
     backend: Backend
-    requests: list[str] = field(default_factory=list)
+    transport: CountingTransport
+
+    @property
+    def requests(self) -> list[str]:
+        return self.transport.requests
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def counted(azurite: Azurite, connection: StorageConnection, unique_name: str) -
     counting = StorageConnection.from_connection_string(
         azurite.connection_string, table_prefix=unique_name, transport=transport
     )
-    yield Counted(counting, in_azurite(counting, unique_name), transport.requests)
+    yield Counted(counting, in_azurite(counting, unique_name), transport)
     transport.close()
 
 
@@ -134,3 +143,36 @@ def test_a_crl_of_many_megabytes_is_one_call_each_way(counted: Counted) -> None:
     assert found is not None
     assert found.data == crl
     assert counted.requests == ["PUT", "GET"]
+
+
+def test_one_of_more_than_64_mib_comes_and_goes_in_pieces_and_whole(counted: Counted) -> None:
+    """A CRL of a million entries has 50 MiB, and a third more in PEM. Nobody sees half of one."""
+    publications = counted.backend.publications()
+    crl = random.Random(1).randbytes(70 * 2**20)
+    publications.put("crl/a.crl", crl, content_type="application/pkix-crl", max_age=60, metadata={"n": "1"})
+    first = publications.read("crl/a.crl")
+    assert first is not None
+    assert first.data == crl
+    assert len(counted.requests) > 2
+    publications.put("crl/a.crl", b"another", content_type="x/y", max_age=60, replaces=first)
+    with pytest.raises(Conflict):
+        publications.put("crl/a.crl", crl, content_type="x/y", max_age=60, replaces=first)
+    with pytest.raises(Conflict):
+        publications.put("crl/a.crl", crl, content_type="x/y", max_age=60)
+    found = publications.read("crl/a.crl")
+    assert found is not None
+    assert found.data == b"another"
+
+
+def test_one_that_is_replaced_while_it_is_read_is_not_read_half(counted: Counted) -> None:
+    publications = counted.backend.publications()
+    publications.put("crl/a.crl", bytes(70 * 2**20), content_type="x/y", max_age=60)
+    meanwhile = iter([True])
+
+    def replaced() -> None:
+        if next(meanwhile, False):
+            publications.put("crl/a.crl", bytes(70 * 2**20), content_type="x/y", max_age=60, overwrite=True)
+
+    counted.transport.after_get = replaced
+    with pytest.raises(Conflict):
+        publications.read("crl/a.crl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
 
 import pytest
@@ -12,7 +13,7 @@ from shared.errors import Conflict, IssuanceFault
 from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
 from shared.store.memory import MemoryPublicationStore
-from shared.store.ports import PublicationStore, PublishedObject
+from shared.store.ports import PublicationStatus, PublicationStore, PublishedObject
 from tests.contracts.backend import Backend
 
 NAME = "crl/00112233aabbccdd.crl"
@@ -24,7 +25,7 @@ def put(
     *,
     name: str = NAME,
     metadata: dict[str, str] | None = None,
-    replaces: PublishedObject | None = None,
+    replaces: PublishedObject | PublicationStatus | None = None,
     overwrite: bool = False,
 ) -> None:
     store.put(
@@ -54,6 +55,26 @@ def test_a_blob_comes_back_with_its_metadata(publications: PublicationStore) -> 
 
 def test_nothing_is_found_where_nothing_is(publications: PublicationStore) -> None:
     assert publications.read(NAME) is None
+    assert publications.stat(NAME) is None
+
+
+def test_what_is_said_of_a_blob_without_its_bytes(publications: PublicationStore) -> None:
+    put(publications, b"0123456789", metadata={"cursor": "1"})
+    status, found = publications.stat(NAME), read(publications)
+    assert status is not None
+    assert (dict(status.metadata), status.etag, status.size) == ({"cursor": "1"}, found.etag, 10)
+    assert status.modified is not None
+    assert status.modified == found.modified
+    assert abs(datetime.now(UTC) - status.modified) < timedelta(minutes=5)
+
+
+def test_what_was_looked_at_is_as_good_to_replace_as_what_was_read(publications: PublicationStore) -> None:
+    put(publications, b"first")
+    status = publications.stat(NAME)
+    put(publications, b"second", replaces=status)
+    with pytest.raises(Conflict):
+        put(publications, b"third", replaces=status)
+    assert read(publications).data == b"second"
 
 
 @pytest.mark.parametrize("size", [0, 1, 5_000_000])
@@ -120,6 +141,7 @@ def test_sixteen_threads_publish_and_exactly_one_wins(backend: Backend, new: boo
 )
 def test_a_name_that_could_lead_elsewhere_is_none(publications: PublicationStore, name: str) -> None:
     assert publications.read(name) is None
+    assert publications.stat(name) is None
     with pytest.raises(IssuanceFault):
         put(publications, b"data", name=name)
 

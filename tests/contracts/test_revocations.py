@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -133,3 +134,63 @@ def test_changes_of_other_issuers_stay_out(revocation_store: RevocationStore) ->
         revocation_store.note_change(examples.change(issuer=issuer))
     found = revocation_store.changes("aa", examples.NOW)
     assert [change.issuer for change in found] == ["aa"]
+
+
+def test_change_rows_before_an_hour_are_purged_some_at_a_time(revocation_store: RevocationStore) -> None:
+    hour = examples.NOW.replace(minute=0, second=0)
+    for number in range(5):
+        moment = hour - timedelta(hours=3 - number, minutes=-1)
+        revocation_store.note_change(
+            examples.change(serial=examples.serial(number=number), changed_at=moment)
+        )
+    revocation_store.note_change(examples.change(issuer="ab", changed_at=hour - timedelta(days=9)))
+    purge = partial(revocation_store.purge_changes, examples.ISSUER, hour + timedelta(minutes=59))
+    assert [purge(2), purge(2), purge(2)] == [2, 1, 0]
+    left = revocation_store.changes(examples.ISSUER, hour - timedelta(days=1))
+    assert sorted(change.changed_at for change in left) == [
+        hour + timedelta(minutes=1),
+        hour + timedelta(hours=1, minutes=1),
+    ]
+    assert len(list(revocation_store.changes("ab", hour - timedelta(days=10)))) == 1
+
+
+def test_what_is_revoked_comes_in_order_and_nothing_else_does(store: Store) -> None:
+    ends = [examples.NOW + timedelta(days=days) for days in (30, 400, 30, 10)]
+    serials = [examples.serial(number * 60, ends=end, number=9 - number) for number, end in enumerate(ends)]
+    for serial in (*serials, "0badcafe"):
+        store.commit(examples.record(serial=serial))
+    store.commit(examples.record(issuer="other"))
+    for serial in (serials[0], serials[1], serials[3], "0badcafe"):
+        record = store.find(examples.ISSUER, serial)
+        assert record is not None
+        store.set_revocation(record, examples.revocation(by=serial))
+    found = list(store.revoked(examples.ISSUER))
+    assert [serial for serial, _ in found] == [*sorted((serials[0], serials[1], serials[3])), "0badcafe"]
+    assert all(revocation == examples.revocation(by=serial) for serial, revocation in found)
+    lifted = store.find(examples.ISSUER, serials[0])
+    assert lifted is not None
+    store.set_revocation(lifted, None)
+    assert serials[0] not in dict(store.revoked(examples.ISSUER))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ends_after", "found"),
+    [
+        (-1, 1, 0, True),
+        (0, 0, 364, True),
+        (0, 0, 365, False),
+        (0, 0, 366, False),
+        (1, 2, 0, False),
+        (-2, -1, 0, False),
+    ],
+)
+def test_whether_anything_issued_then_lives_on(
+    store: Store, first: int, last: int, ends_after: int, found: bool
+) -> None:
+    """Issued at NOW, for 365 days."""
+    store.commit(examples.record())
+    issued_from, issued_to, later = (
+        examples.NOW + timedelta(days=days) for days in (first, last, ends_after)
+    )
+    assert store.any_issued(examples.ISSUER, issued_from, issued_to, later) is found
+    assert not store.any_issued("other", issued_from, issued_to, later)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,11 +31,17 @@ pytestmark = pytest.mark.azurite
 
 CALLER_SECRET = "the-secret-of-the-caller-demo"
 STATIC_SECRET = "the-shared-secret-of-the-tests"
+DELAY = 4
+"""Seconds: a request waits in the queue for five, and a change of the last two is not taken for covered."""
+FULL = ["GET pki", "GET changes", "PUT pki", "HEAD pki", "PUT pki"]
 
 
 @pytest.fixture(scope="module")
 def ca_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ca")
+    return make_ca(tmp_path_factory.mktemp("ca"))
+
+
+def make_ca(folder: Path) -> Path:
     plan = CAPlan(root_key="p-256", issuing_key="p-256")
     create(CAFolder(folder), plan, base_url="http://pki.example.org", now=datetime.now(UTC))
     return folder
@@ -43,7 +50,15 @@ def ca_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def app(azurite: Azurite, ca_folder: Path, unique_name: str) -> Iterator[CountedApplication]:
     """An application whose tables are there and whose parts are made, before anything is counted."""
-    environment = {
+    application = CountedApplication(environment_of(azurite, ca_folder, unique_name))
+    _ = application.scep, application.revocations
+    forget(application)
+    yield application
+    application.close()
+
+
+def environment_of(azurite: Azurite, ca_folder: Path, table_prefix: str) -> dict[str, str]:
+    return {
         "AzureWebJobsStorage": azurite.connection_string,
         "SCEPTER_PUBLIC_URL": "http://pki.example.org",
         "SCEPTER_PROFILES_FILE": str(POLICY),
@@ -51,13 +66,8 @@ def app(azurite: Azurite, ca_folder: Path, unique_name: str) -> Iterator[Counted
         "SCEPTER_CHALLENGE_KEYS": "bm90IGEgc2VjcmV0LCBub3QgYSBzZWNyZXQsIG5vdDE=",
         "SCEPTER_CALLER_SECRETS__DEMO": CALLER_SECRET,
         "SCEPTER_STATIC_CHALLENGES__SHARED": STATIC_SECRET,
-        "SCEPTER_TABLE_PREFIX": unique_name,
+        "SCEPTER_TABLE_PREFIX": table_prefix,
     }
-    application = CountedApplication(environment)
-    _ = application.scep, application.revocations
-    forget(application)
-    yield application
-    application.close()
 
 
 def forget(app: CountedApplication) -> None:
@@ -273,14 +283,55 @@ def test_a_renewed_responder_is_two_calls_and_one_signature(app: CountedApplicat
 
 
 def test_a_crl_is_five_calls_and_one_signature(app: CountedApplication) -> None:
-    """The published CRL, the changes since, the next CRL; then the copy in PEM, read and replaced."""
+    """The published CRL, the changes since, the next CRL; then the copy in PEM, looked at and replaced."""
     app.publish()
-    certificate = enrol(app)
-    app.revocations.revoke(app.issuer.id, certificate.serial_hex, "keyCompromise", by="test")
+    revoke_one(app)
     forget(app)
     app.crl_publisher.publish()
-    assert app.requests == ["GET pki", "GET changes", "PUT pki", "GET pki", "PUT pki"]
+    assert app.requests == FULL
     assert len(app.signatures) == 1
+
+
+def test_a_request_for_a_crl_is_a_look_more_and_one_that_is_covered_two_looks(
+    app: CountedApplication,
+) -> None:
+    app.publish()
+    changed_at = revoke_one(app)
+    time.sleep(DELAY)
+    forget(app)
+    assert app.crl_publisher.publish_change(changed_at)
+    assert app.requests == ["HEAD pki", "HEAD pki", *FULL]
+    assert len(app.signatures) == 1
+    forget(app)
+    assert not app.crl_publisher.publish_change(changed_at)
+    assert not app.crl_publisher.is_due()
+    assert app.requests == ["HEAD pki"] * 3
+    assert app.signatures == []
+
+
+def test_a_change_with_shards_and_deltas_is_four_signatures(
+    azurite: Azurite, tmp_path: Path, unique_name: str
+) -> None:
+    """Full and delta, and the one shard of 16 that has it with its own; none of the other 15."""
+    settings = {"SCEPTER_CRL_SHARDS": "16", "SCEPTER_CRL_DELTA_HOURS": "12"}
+    app = CountedApplication(environment_of(azurite, make_ca(tmp_path), unique_name) | settings)
+    app.publish()
+    changed_at = revoke_one(app)
+    time.sleep(DELAY)
+    forget(app)
+    assert app.crl_publisher.publish_change(changed_at)
+    assert len(app.signatures) == 4
+    assert app.requests.count("GET changes") == 2, "once to see which shard, once with its ETag in hand"
+    assert app.requests.count("PUT pki") == 8
+    assert app.requests.count("GET pki") == 3, "the full CRL and two deltas; no shard"
+    app.close()
+
+
+def revoke_one(app: CountedApplication) -> datetime:
+    """When a certificate was revoked, a moment ago."""
+    certificate = enrol(app)
+    app.revocations.revoke(app.issuer.id, certificate.serial_hex, "keyCompromise", by="test")
+    return app.clock()
 
 
 def test_what_was_signed_is_what_is_certified(app: CountedApplication) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 
 from shared.asn1.pem import pem
 from shared.errors import IssuanceFault
-from shared.revocation.publication import newest
+from shared.revocation.edition import newest
 from shared.store.ports import Revocation, RevocationChange
-from shared.x509.crl import build_crl, verify_crl
+from shared.x509.crl import verify_crl
+from shared.x509.crl_list import EntryList
+from shared.x509.crl_template import CRLTemplate, compose_crl, sign_crl
 from tests.revocation.authority import LIFE, MINUTE, SECOND, Authority
 from tests.scep.authority import DAY, NOW
 
@@ -100,7 +104,7 @@ def test_the_next_is_due_at_half_life(ca: Authority) -> None:
 def test_a_change_that_is_covered_publishes_nothing(ca: Authority) -> None:
     record = ca.issue()
     ca.revoke(record)
-    changed_at, ca.now = ca.now, ca.now + SECOND
+    changed_at, ca.now = ca.now, ca.now + 5 * SECOND
     assert ca.publisher.publish_change(changed_at)
     before = dict(ca.publications._blobs)
     ca.now += HOUR
@@ -108,12 +112,31 @@ def test_a_change_that_is_covered_publishes_nothing(ca: Authority) -> None:
     assert ca.publications._blobs == before
 
 
-def test_a_change_of_the_very_second_of_the_crl_is_not_taken_for_covered(ca: Authority) -> None:
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_a_change_by_a_clock_that_is_a_little_behind_is_not_taken_for_covered(
+    ca: Authority, behind: int
+) -> None:
     ca.publisher.publish()
+    ca.now -= behind * SECOND
     record = ca.issue()
     ca.revoke(record)
-    assert ca.publisher.publish_change(ca.now)
+    changed_at, ca.now = ca.now, NOW + 5 * SECOND
+    assert ca.publisher.publish_change(changed_at)
     assert record.serial in ca.listed()
+
+
+def test_a_publisher_whose_clock_was_ahead_hides_no_change(ca: Authority) -> None:
+    ca.now += 3 * HOUR
+    ca.publisher.publish()
+    number, ca.now = ca.crl().number, NOW + MINUTE
+    record = ca.issue()
+    ca.revoke(record)
+    changed_at, ca.now = ca.now, ca.now + 5 * SECOND
+    assert ca.publisher.publish_change(changed_at)
+    assert record.serial in ca.listed()
+    assert ca.crl().number > number
+    assert not ca.publisher.publish_change(changed_at)
+    assert ca.publisher.changes_needed_since() == ca.now - 7 * DAY
 
 
 def test_the_first_request_publishes_whatever_its_time(ca: Authority) -> None:
@@ -193,7 +216,14 @@ def test_a_blob_that_we_did_not_publish_stops_the_publisher(ca: Authority, spoil
     ca.publications.put(
         ca.publisher.name, data, content_type="x/y", max_age=1, metadata=cursor, overwrite=True
     )
-    for act in (ca.publisher.publish, ca.publisher.is_due, lambda: ca.publisher.publish_change(ca.now)):
+    acts: list[Callable[[], object]] = [
+        ca.publisher.publish,
+        lambda: ca.publisher.publish_change(ca.now),
+        ca.publisher.full,
+    ]
+    if "cursor" in spoilt:  # the rest does not show without reading it all
+        acts.append(ca.publisher.is_due)
+    for act in acts:
         with pytest.raises(IssuanceFault, match="not a CRL that we published"):
             act()
     left = ca.publications.read(ca.publisher.name)
@@ -201,30 +231,38 @@ def test_a_blob_that_we_did_not_publish_stops_the_publisher(ca: Authority, spoil
     assert left.data == data
 
 
-@pytest.mark.parametrize("spoilt", ["signature", "number", "entries", "bytes"])
+@pytest.mark.parametrize("spoilt", ["signature", "number", "entries", "bytes", "time", "pointer"])
 def test_a_crl_that_came_out_wrong_is_never_published(
     ca: Authority, monkeypatch: pytest.MonkeyPatch, spoilt: str
 ) -> None:
     ca.revoke(ca.issue())
 
-    def build(**asked: Any) -> bytes:
+    def compose(template: CRLTemplate, entries: EntryList, **named: Any) -> bytes:
         if spoilt == "number":
-            asked["number"] += 1
+            template = replace(template, number=template.number + 1)
         if spoilt == "entries":
-            asked["entries"] = ()
-        der = bytearray(build_crl(**asked))
+            entries = EntryList(b"", 0, 0)
+        if spoilt == "time":
+            template = replace(template, next_update=template.next_update + LIFE)
+        if spoilt == "pointer":
+            template = replace(template, freshest="http://pki.example.org/elsewhere.crl")
+        return compose_crl(template, entries, **named)
+
+    def sign(*given: Any) -> bytes:
+        der = bytearray(sign_crl(*given))
         if spoilt == "signature":
             der[-1] ^= 1
         return b"junk" if spoilt == "bytes" else bytes(der)
 
-    monkeypatch.setattr("shared.revocation.publication.build_crl", build)
+    monkeypatch.setattr("shared.revocation.crl_signing.compose_crl", compose)
+    monkeypatch.setattr("shared.revocation.crl_signing.sign_crl", sign)
     with pytest.raises(IssuanceFault, match="does not"):
         ca.publisher.publish()
     assert ca.publications.headers == {}
 
 
 def test_many_revocations_are_listed_in_one_crl(ca: Authority) -> None:
-    serials = {f"25aa{number:034x}" for number in range(3000)}
+    serials = {f"27aa{number:034x}" for number in range(3000)}
     for serial in serials:
         revocation = Revocation("cessationOfOperation", datetime(2026, 11, 20, tzinfo=UTC), "mass")
         ca.store.note_change(RevocationChange(ca.issuer.id, serial, NOW, revocation))

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 
 from shared.asn1.pem import pem
 from shared.errors import Conflict, StoreUnavailable
 from shared.revocation.publication import CRLPublisher
-from shared.store.memory import MemoryPublicationStore
 from shared.x509.crl import parse_crl
 from tests.ca.stores import Crash, in_threads
 from tests.revocation.authority import MINUTE, SECOND, Authority
-
-
-class WatchedPublications:
-    """One publisher's view of the blobs; `before_put` runs before each put, `after_read` after each read."""
-
-    def __init__(self, store: MemoryPublicationStore) -> None:
-        self.store = store
-        self.before_put: Callable[[str], object] = lambda name: None
-        self.after_read: Callable[[str], object] = lambda name: None
-        self.puts: list[str] = []
-
-    def read(self, name: str) -> Any:
-        found = self.store.read(name)
-        self.after_read(name)
-        return found
-
-    def put(self, name: str, data: bytes, **named: Any) -> None:
-        self.before_put(name)
-        self.store.put(name, data, **named)
-        self.puts.append(name)
+from tests.revocation.views import WatchedPublications
 
 
 @pytest.fixture
@@ -142,7 +120,7 @@ def test_a_publisher_that_died_before_its_pem_is_made_up_for_by_the_message_that
     ca.now += MINUTE
     record = ca.issue()
     ca.revoke(record)
-    changed_at, ca.now = ca.now, ca.now + SECOND
+    changed_at, ca.now = ca.now, ca.now + 5 * SECOND
     with pytest.raises(Crash):
         publisher.publish_change(changed_at)
     assert record.serial in ca.listed()

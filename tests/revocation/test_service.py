@@ -107,7 +107,7 @@ def test_other_reasons_are_refused_by_listing_those_there_are(
 def test_a_revocation_asks_for_a_crl_a_little_later(ca: Authority, record: CertificateRecord) -> None:
     ca.revoke(record)
     assert ca.queue.sent == [
-        ({"version": 1, "issuer": ca.issuer.id, "changedAt": (NOW + 4 * SECOND).isoformat()}, PUBLISH_DELAY)
+        ({"version": 1, "issuer": ca.issuer.id, "changedAt": (NOW + 2 * SECOND).isoformat()}, PUBLISH_DELAY)
     ]
 
 

@@ -17,6 +17,7 @@ from shared.errors import StoreUnavailable
 from shared.keys import software
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.publication import CRLPublisher
+from shared.revocation.scopes import CRLPlan
 from shared.scep.client import Requester
 from shared.scep.message import FailInfo, MessageType, PKIStatus
 from shared.x509.certificate import Certificate
@@ -163,7 +164,7 @@ def publish(world: World) -> bytes:
         issuer=world.issuer,
         changes=world.store,
         publications=world.publications,
-        life=3 * DAY,
+        plan=CRLPlan(3 * DAY),
         clock=lambda: world.now + timedelta(minutes=1),
     )
     publisher.publish()

@@ -16,6 +16,8 @@ from shared.errors import MalformedMessage, RequestError
 from shared.keys.ports import public_key_info
 from shared.x509.certificate import Certificate, parse_tbs
 from shared.x509.crl import RevokedEntry, build_crl, parse_crl, verify_crl
+from shared.x509.crl_list import merge
+from shared.x509.crl_outline import read_outline
 from shared.x509.general_names import parse_general_names
 from shared.x509.names import Name
 from shared.x509.request import CertificateRequest
@@ -62,6 +64,14 @@ def _read_crl(der: bytes) -> None:
     verify_crl(der, ca_certificate().public_key)
 
 
+def _read_outline(der: bytes) -> None:
+    """What the publisher reads of its own blob, without the signature that comes first."""
+    outline = read_outline(der)
+    assert outline.number >= (outline.base or 0)
+    assert outline.distribution_point == ""
+    assert merge(outline.listed, {}).count == len(list(outline.listed))
+
+
 def _crl() -> bytes:
     return build_crl(
         issuer_certificate=ca_certificate(),
@@ -99,7 +109,8 @@ def _seeds() -> list[tuple[Reader, bytes]]:
     requests = [(_read_request, oddity.make()) for oddity in ODDITIES.values()]
     infos = [(_read_signed_info, _info(oddity.make())) for oddity in ODDITIES.values()]
     certificates = [(_read_certificate, leaf(ca).der) for ca in ("rsa-2048", "p-256")]
-    return [*requests, *infos, *certificates, (_read_certificate, ca_certificate().der), (_read_crl, _crl())]
+    crls = [(_read_crl, _crl()), (_read_outline, _crl())]
+    return [*requests, *infos, *certificates, (_read_certificate, ca_certificate().der), *crls]
 
 
 def _info(der: bytes) -> bytes:
@@ -142,6 +153,7 @@ def test_octets_without_meaning(octets: bytes) -> None:
         _read_request,
         _read_certificate,
         _read_crl,
+        _read_outline,
         Name.from_der,
         parse_general_names,
     ):
