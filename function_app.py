@@ -18,6 +18,7 @@ from functions import (
     pki,
     revocations,
     scep,
+    tenants,
     timers,
     traces,
 )
@@ -44,5 +45,6 @@ for room in (
     event_timers,
     intune,
     notifications,
+    tenants,
 ):
     app.register_functions(room.blueprint)

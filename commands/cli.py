@@ -16,6 +16,7 @@ from commands import (
     event,
     first_run,
     health,
+    intune,
     profile,
     queue,
     request,
@@ -42,6 +43,7 @@ cli.add_typer(request.cli, name="request", help="Enrolments that wait for approv
 cli.add_typer(event.cli, name="event", help="Device events: list, preview, send.")
 cli.add_typer(revocation.cli, name="revocation", help="What the brake holds back, and undoing holds.")
 cli.add_typer(queue.cli, name="queue", help="Messages that could not be handled: look, redrive.")
+cli.add_typer(intune.cli, name="intune", help="Microsoft Intune: set a tenant up, check it, look after it.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation lists: publish, show, reconcile.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
 cli.command("health", help="How it all is, and what to do about it.")(health.health)

@@ -13,12 +13,14 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self
 
+from fakes.microsoft.configurations import Configurations
 from fakes.microsoft.directory import Directory
 from fakes.microsoft.entra import CLIENT, CLIENT_SECRET, TENANT, Entra
 from fakes.microsoft.faults import Code, Fault, Garbage, Hold, Lost, Reset, Slow, Status, Unrecorded
 from fakes.microsoft.graph import Graph
 from fakes.microsoft.managed import ManagedDevices
 from fakes.microsoft.parts import Part, Refused, Reply, Request
+from fakes.microsoft.principals import Principals
 from fakes.microsoft.revocations import Revocations
 from fakes.microsoft.scep import Scep
 from fakes.microsoft.subscriptions import Subscriptions
@@ -57,7 +59,9 @@ class FakeIntune:
         self.managed = ManagedDevices(self.entra)
         self.parts: list[Part] = [self.entra, self.graph, self.scep, self.revocations]
         self.subscriptions = Subscriptions(self.entra, TENANT)
-        self.parts += [self.directory, self.managed, self.subscriptions]
+        self.configurations = Configurations(self.entra)
+        self.principals = Principals(self.entra)
+        self.parts += [self.directory, self.managed, self.subscriptions, self.configurations, self.principals]
         self.calls: list[Call] = []
         self._lock = Lock()
         self._script: defaultdict[str, deque[Fault | None]] = defaultdict(deque)

@@ -58,6 +58,7 @@ class IntuneIntegration(BaseModel):
     sole_authority: bool = False
     directory: bool = False
     beta: bool = True
+    installations: bool = False
     notification_url: Annotated[str, AfterValidator(_notification_url)] = ""
     watched_groups: str = Field(default="", pattern=rf"^({_GUID}(\s*,\s*{_GUID})*)?$")
 
@@ -100,4 +101,10 @@ class IntuneSettings(Group):
         ge=1,
         le=100,
         description="What share of a directory may go between two looks before it is taken for a mistake.",
+    )
+    install_hours: int = Field(
+        default=24,
+        ge=1,
+        le=720,
+        description="How long a certificate may take to be reported as installed before it is listed as missing.",
     )

@@ -75,6 +75,31 @@ def subscriptions(integration: str, note: Note | None, now: datetime) -> Iterato
         yield Finding(subject, Level.OK, f"come until {first[:10]} without further renewal")
 
 
+def installations(integration: str, note: Note | None, now: datetime) -> Iterator[Finding]:
+    """What was issued and is not on its device as far as Intune knows, and connectors that are silent."""
+    subject = f"installations {integration}"
+    if note is None:
+        yield Finding(subject, Level.WARNING, "were not looked at yet", "look whether timers run")
+        return
+    content, remedy = note.content, f"manage.py intune status --integration {integration}"
+    if content.get("problem"):
+        yield trouble(subject, content, now)
+    elif now - note.at > 12 * _PATIENCE:
+        text = f"were last looked at {note.at:%Y-%m-%d %H:%M}Z"
+        yield Finding(subject, Level.WARNING, text, "look whether timers run")
+    elif content.get("absent"):
+        text = f"{content['absent']} of {content['issued']} certificates are not on their devices"
+        yield Finding(subject, Level.WARNING, f"{text}, as far as Intune knows", remedy)
+    else:
+        yield Finding(
+            subject, Level.OK, f"all of {content.get('issued', 0)} certificates are on their devices"
+        )
+    for each in content.get("connectors", []):
+        if each.get("state") not in ("active", "none", ""):
+            text = f"connector {each['name']} is {each['state']} since {each['lastConnection'][:16]}"
+            yield Finding(subject, Level.WARNING, text, "its server and service; Scepter itself needs none")
+
+
 def trouble(subject: str, content: Mapping[str, Any], now: datetime) -> Finding:
     """A round that ended early: a warning at first, critical when the last good one is an hour ago."""
     good_at = content.get("goodAt")

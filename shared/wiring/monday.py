@@ -10,11 +10,11 @@ from shared.record import health, tenants
 from shared.record.health import Finding
 from shared.record.poison import Poison
 from shared.wiring.intune import name_of
+from shared.wiring.setup import Setup
 from shared.wiring.stores import QUEUES
-from shared.wiring.tenants import Tenants
 
 
-class Monday(Tenants):
+class Monday(Setup):
     """What an administrator looks at on Monday morning."""
 
     @cached_property
@@ -44,6 +44,8 @@ class Monday(Tenants):
                 yield from tenants.subscriptions(name, self.notes.read(f"{name}.subscriptions"), now)
             for kind in ("device", "user") if values.directory else ():
                 yield from tenants.directory(name, kind, self.notes.read(f"{name}.{kind}s"), now)
+            if values.installations and values.beta:
+                yield from tenants.installations(name, self.notes.read(f"{name}.installations"), now)
 
     def _crl(self) -> Iterator[Finding]:
         found = self.crl_overview()

@@ -10,11 +10,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from shared.errors import IntuneUnavailable
-from shared.intune.budget import within
-from shared.intune.directory.objects import EntraUser, PermissionMissing
+from shared.intune.directory.objects import EntraUser
+from shared.intune.graph_call import call
 from shared.intune.wire import Answer, Wire
 
-_SECONDS: Final = 20.0
 _USER: Final = "id,userPrincipalName,accountEnabled"
 
 
@@ -109,18 +108,8 @@ class GraphCalls:
         repeatable: bool = True,
     ) -> Answer:
         """One call; with `gone` it may find nothing."""
-        act = f"{method} {path.partition('?')[0].partition('/')[0]}"
-        with within(_SECONDS):
-            url = self.wire.tenant.graph(path)
-            answer = self.wire.graph(method, url, body, act=act, repeatable=repeatable)
-        if answer.ok or (answer.status == 204 and answer.document is None):
-            return answer
-        if gone and answer.status == 404:
-            return Answer(404, None, answer.retry_after, answer.id)
-        told = f"Graph refuses {act} ({answer.status}, {answer.id})"
-        if answer.status == 403:
-            raise PermissionMissing(f"{told}: the identity lacks the permission {permission}")
-        raise IntuneUnavailable(told, retry_after=answer.retry_after)
+        url = self.wire.tenant.graph(path)
+        return call(self.wire, method, url, permission, body, gone=gone, repeatable=repeatable)
 
 
 def _subscribed(found: Mapping[str, Any]) -> Subscribed:
