@@ -12,6 +12,7 @@ from rich.table import Table
 from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
+from commands.demo_intune import intune
 from commands.demo_wipe import wipe
 from commands.scep_device import Device
 from commands.session import Management, console, table_of
@@ -27,7 +28,7 @@ SANS = ["dns:laptop-0042.example.org"]
 
 
 def demo() -> None:
-    """Enrol a device over SCEP, refuse what must be refused, renew, revoke, wipe, list. Takes seconds."""
+    """Enrol over SCEP, refuse what must be refused, renew, revoke, wipe, the same with Intune, list. Takes seconds."""
     folder = Path(tempfile.mkdtemp(prefix="scepter-demo-"))
     try:
         with DemoHost(folder) as host:
@@ -60,6 +61,7 @@ class _Demo:
         console().print(f"[green]renewed[/]   serial {second.serial_hex} replaces {first.serial_hex}")
         self._revoke(first)
         wipe(self.host, self.watch, "laptop-0042", second)
+        intune(self.host, self.watch)
         self._inventory()
         console().print(self.watch.table())
         console().print("[bold green]All steps did what they should.[/]")
