@@ -1,4 +1,4 @@
-"""The demo's Intune: it decides on an enrolment, hears of the certificate before the device has it, asks to revoke it."""
+"""The demo's Intune: it decides on an enrolment, hears of the certificate before the device has it, and revokes it."""
 
 from __future__ import annotations
 

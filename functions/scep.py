@@ -63,13 +63,15 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
     if profile is None:
         return text(404, "No such profile.")
     if operation == "getcacaps":
-        next_ca = app.successor() is not None
-        return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
+        with _prelude(req, app, name, "caps"):
+            next_ca = app.successor() is not None
+            return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
-        ra = app.ra.current(app.clock())
-        return binary(
-            ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert), _CA_CERTIFICATES
-        )
+        with _prelude(req, app, name, "ca-certificate"):
+            ra = app.ra.current(app.clock())
+            return binary(
+                ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert), _CA_CERTIFICATES
+            )
     if operation == "getnextcacert":
         message = app.succession.message() if app.successor() else None
         return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
@@ -97,6 +99,16 @@ def _pki_operation(req: func.HttpRequest, app: Application, profile: Profile) ->
         raise MalformedMessage("PKIOperation without a message", public="The message is missing.")
     with _traced(req, app, profile) as timeline:
         return binary(app.scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
+
+
+def _prelude(
+    req: func.HttpRequest, app: Application, profile: str, step: str
+) -> AbstractContextManager[None]:
+    """Where a question is noted that may come before a transaction."""
+    if app.recorder is None:
+        return nullcontext()
+    source = source_of(req, app.settings.trusted_proxies)
+    return app.recorder.preludes.step((source, agent_of(req), profile), step)
 
 
 def _traced(req: func.HttpRequest, app: Application, profile: Profile) -> AbstractContextManager[Timeline]:
