@@ -47,7 +47,7 @@ class Setup(Tenants):
             "scep": True,
             "directory": values.directory or bool(values.notification_url),
             "groups": bool(values.watched),
-            "status": values.installations,
+            "status": values.beta,  # what `check` looks at is there
         }
         return [need for need, is_wanted in wanted.items() if is_wanted]
 
