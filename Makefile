@@ -41,7 +41,7 @@ func-enrol: setup ## one enrolment under Core Tools, as CI on GitHub runs it
 	@$(BIN)/python -m commands.core_tools $(BIN)/python -m tests.infra.enrol_once
 
 test: setup ## every test but the long drills
-	@$(BIN)/python -m pytest -q -m "not long"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
 
 test-fast: setup ## the tests that start no host and no client
 	@$(BIN)/python -m pytest -q -n 2 -m "not long and not host and not client and not conformance"
@@ -73,6 +73,9 @@ bench-crl: setup ## what the next CRL costs with 1,000, 100,000 and 1,000,000 en
 
 bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
 	@$(BIN)/python -m bench.ocsp
+
+bench-pkcs: setup ## orders for keys made here, beside OpenSSL's key generation
+	@$(BIN)/python -m bench.pkcs
 
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -4,9 +4,11 @@ import azure.functions as func
 
 from functions import (
     approvals,
+    callbacks,
     challenges,
     crl,
     crl_timers,
+    deliveries,
     direct,
     event_timers,
     events,
@@ -15,6 +17,11 @@ from functions import (
     monday,
     notifications,
     ocsp,
+    openapi,
+    orders,
+    parcels,
+    pfx,
+    pkcs,
     pki,
     revocations,
     scep,
@@ -39,6 +46,8 @@ for room in (
     monday,
     approvals,
     direct,
+    parcels,
+    pfx,
     traces,
     timers,
     crl_timers,
@@ -46,5 +55,10 @@ for room in (
     intune,
     notifications,
     tenants,
+    pkcs,
+    deliveries,
+    callbacks,
+    orders,
+    openapi,
 ):
     app.register_functions(room.blueprint)

@@ -14,6 +14,7 @@ from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
 from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
 from shared.keys.software import ALGORITHMS
+from shared.pfx.import_key_folder import SoftwareImportKeys
 from shared.x509.certificate import Certificate
 
 cli = typer.Typer(no_args_is_help=True)
@@ -52,8 +53,8 @@ def init(
     issuing_years: Annotated[int, typer.Option(help="Life of the issuing CA.")] = 5,
     ocsp: Annotated[bool, typer.Option(help="Say in the issuing CA's certificate where OCSP is.")] = True,
 ) -> None:
-    """Make root, issuing CA, SCEP RA and OCSP responders with software keys. What exists is kept; run it again at
-    any time."""
+    """Make root, issuing CA, SCEP RA, OCSP responders and import key with software keys. What exists is kept; run it
+    again at any time."""
     ca, values = _open(folder, settings)
     try:
         plan = CAPlan(organisation, root_key, root_years, issuing_key, issuing_years, ocsp=ocsp)
@@ -67,6 +68,7 @@ def init(
             now=datetime.now(UTC),
             progress=lambda step: status.update(f"Making the {step}"),
         )
+    SoftwareImportKeys(ca.path, values.get("SCEPTER_CA_KEY_PASSWORD", "")).ensure()
     console().print(f"CA in {ca.path}:")
     _show(ca, as_json=False)
 

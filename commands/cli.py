@@ -17,6 +17,8 @@ from commands import (
     first_run,
     health,
     intune,
+    pfx,
+    pkcs,
     profile,
     queue,
     request,
@@ -40,11 +42,13 @@ cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
 cli.add_typer(cert.cli, name="cert", help="Certificates: issue, list, show, revoke.")
 cli.add_typer(request.cli, name="request", help="Enrolments that wait for approval: list, approve, deny.")
+cli.add_typer(pkcs.cli, name="pkcs", help="Keys that are made by the app: order, follow, fetch and open.")
 cli.add_typer(event.cli, name="event", help="Device events: list, preview, send.")
 cli.add_typer(revocation.cli, name="revocation", help="What the brake holds back, and undoing holds.")
 cli.add_typer(queue.cli, name="queue", help="Messages that could not be handled: look, redrive.")
 cli.add_typer(intune.cli, name="intune", help="Microsoft Intune: set a tenant up, check it, look after it.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation lists: publish, show, reconcile.")
+cli.add_typer(pfx.cli, name="pfx", help="PFX files made elsewhere: import, list, delete, rekey.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
 cli.command("health", help="How it all is, and what to do about it.")(health.health)
 cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)

@@ -13,6 +13,7 @@ from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
 from commands.demo_intune import intune
+from commands.demo_pkcs import show_pkcs
 from commands.demo_wipe import wipe
 from commands.scep_device import Device
 from commands.session import Management, console, table_of
@@ -28,7 +29,10 @@ SANS = ["dns:laptop-0042.example.org"]
 
 
 def demo() -> None:
-    """Enrol over SCEP, refuse what must be refused, renew, revoke, wipe, the same with Intune, list. Takes seconds."""
+    """Enrol a device over SCEP, refuse what must be refused, renew, deliver a key made here, revoke, wipe, list.
+
+    The same again as Intune decides and asks. Takes seconds.
+    """
     folder = Path(tempfile.mkdtemp(prefix="scepter-demo-"))
     try:
         with DemoHost(folder) as host:
@@ -59,6 +63,7 @@ class _Demo:
         with self.watch("renew (RenewalReq)"):
             second = _certificate(device.renew(SUBJECT, SANS))
         console().print(f"[green]renewed[/]   serial {second.serial_hex} replaces {first.serial_hex}")
+        show_pkcs(self.host, "laptop-0042", device.key, self.watch)
         self._revoke(first)
         wipe(self.host, self.watch, "laptop-0042", second)
         intune(self.host, self.watch)

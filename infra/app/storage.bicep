@@ -8,12 +8,15 @@ var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
   'devices', 'events', 'parked', 'holds', 'brake'
   'directory', 'subscriptions', 'notes'
+  'orders', 'deliveries', 'parcels', 'pfxrequests'
 ]
 var queues = [
   'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
   'graph-changes', 'graph-changes-poison'
+  'pkcs-requests', 'pkcs-requests-poison', 'pfx-requests', 'pfx-requests-poison'
+  'result-callbacks', 'result-callbacks-poison'
 ]
-var containers = ['pki']
+var containers = ['pki', 'deliveries', 'parcels']
 var deploymentContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

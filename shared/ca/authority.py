@@ -89,6 +89,40 @@ class CertificateAuthority:
         claim = self.find_claim(order, subject)
         return None if claim is None else self._resume(claim, key_hash, order, now)
 
+    def promise(self, template: CertificateTemplate, order: Order, *, now: datetime) -> Claim:
+        """Claim for `order`, and nothing more: for whoever has to deliver between the signature and the record.
+
+        Raises Conflict if the order was claimed before, StoreUnavailable, IssuanceFault.
+        """
+        claim = self._compose_claim(template, order, now)
+        self._store.claim(claim)
+        return claim
+
+    def sign(self, claim: Claim) -> Certificate:
+        """The certificate that a claim promises; nobody knows of it yet. Raises KeyUnavailable, IssuanceFault."""
+        return self.issuer.sign(claim.tbs)
+
+    def put_on_record(
+        self, claim: Claim, certificate: Certificate, order: Order, *, now: datetime
+    ) -> CertificateRecord:
+        """Commit what `sign` gave; the record that stands there if somebody was first, whatever its status.
+
+        Raises IssuanceFault for a certificate that is not the claim's, StoreUnavailable, Conflict.
+        """
+        if certificate.tbs != claim.tbs:
+            raise IssuanceFault(f"not the certificate that was promised as {claim.serial}")
+        for owner in order.owners(certificate.subject)[1:]:
+            self._store.link(owner, claim)
+        record = record_of(claim, certificate, order, now)
+        try:
+            self._store.commit(record)
+        except Conflict:
+            standing = self._store.find(claim.issuer, claim.serial)
+            if standing is None:
+                raise
+            return standing
+        return record
+
     def find_claim(self, order: Order, subject: Name) -> Claim | None:
         """What was promised to this order, by one point read."""
         return self._store.find_claim(order.owners(subject)[0], order.identity)
@@ -127,17 +161,10 @@ class CertificateAuthority:
         return self._complete(claim, order, now)
 
     def _complete(self, claim: Claim, order: Order, now: datetime) -> Issued:
-        certificate = self.issuer.sign(claim.tbs)
-        for owner in order.owners(certificate.subject)[1:]:
-            self._store.link(owner, claim)
-        record = record_of(claim, certificate, order, now)
-        try:
-            self._store.commit(record)
-        except Conflict:
-            winner = self._store.find(claim.issuer, claim.serial)
-            if winner is None:
-                raise
-            return _answer_again(winner, now)
+        certificate = self.sign(claim)
+        record = self.put_on_record(claim, certificate, order, now=now)
+        if record.etag:  # it was read: somebody was first
+            return _answer_again(record, now)
         return Issued(certificate, record, repeated=False)
 
 

@@ -10,7 +10,9 @@ from shared.config.authority import AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
+from shared.config.imported import ImportedSettings
 from shared.config.intune import IntuneSettings
+from shared.config.pfx import PFXSettings
 from shared.config.status import StatusSettings
 from shared.config.vault import VaultSettings
 
@@ -20,6 +22,8 @@ class SettingsError(Exception):
 
 
 class Settings(
+    ImportedSettings,
+    PFXSettings,
     EventSettings,
     StatusSettings,
     IntuneSettings,

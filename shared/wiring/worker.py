@@ -12,6 +12,7 @@ from shared.config import Settings
 from shared.record.recorder import Recorder
 from shared.wiring.answering import Answering
 from shared.wiring.enrolling import Enrolling
+from shared.wiring.imported import Imported
 from shared.wiring.monday import Monday
 
 _MOST_PURGED = 20_000
@@ -23,7 +24,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application(Enrolling, Monday, Answering):
+class Application(Enrolling, Imported, Monday, Answering):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(
