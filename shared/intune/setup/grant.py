@@ -68,6 +68,7 @@ def script(identity: str, roles: Iterable[tuple[str, Role]], graph_url: str) -> 
         "assign() {",
         '  resource=$(az ad sp show --id "$1" --query id --output tsv)',
         '  role=$(az ad sp show --id "$1" --query "appRoles[?value==\'$2\'].id | [0]" --output tsv)',
+        '  [ -n "$role" ] || { echo "$2: not defined in this tenant" >&2; exit 1; }',
         f'  url="{graph_url}/v1.0/servicePrincipals/$identity/appRoleAssignments"',
         '  held=$(az rest --method get --url "$url" --query "length(value[?appRoleId==\'$role\'])" --output tsv)',
         '  [ "$held" != 0 ] && echo "$2: is there" && return',
