@@ -27,7 +27,7 @@ $(NODE_READY): package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-demo: setup ## the main job end to end: enrol, refuse, renew, revoke, wipe
+demo: setup ## the main job end to end: enrol, refuse, renew, revoke, wipe, and with an Intune of its own
 	@$(BIN)/python manage.py demo
 
 run: setup ## the function app on this machine, with Azurite (Ctrl-C stops it)

@@ -12,6 +12,7 @@ from rich.table import Table
 from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
+from commands.demo_intune import intune
 from commands.demo_pkcs import show_pkcs
 from commands.demo_wipe import wipe
 from commands.scep_device import Device
@@ -30,7 +31,7 @@ SANS = ["dns:laptop-0042.example.org"]
 def demo() -> None:
     """Enrol a device over SCEP, refuse what must be refused, renew, deliver a key made here, revoke, wipe, list.
 
-    Takes seconds.
+    The same again as Intune decides and asks. Takes seconds.
     """
     folder = Path(tempfile.mkdtemp(prefix="scepter-demo-"))
     try:
@@ -65,6 +66,7 @@ class _Demo:
         show_pkcs(self.host, "laptop-0042", device.key, self.watch)
         self._revoke(first)
         wipe(self.host, self.watch, "laptop-0042", second)
+        intune(self.host, self.watch)
         self._inventory()
         console().print(self.watch.table())
         console().print("[bold green]All steps did what they should.[/]")

@@ -1,22 +1,37 @@
-"""The embedded host, started for the demo in a folder of its own."""
+"""The embedded host, started for the demo in a folder of its own, and the Intune that it asks."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 import httpx
 
 from commands.session import console, local_values
+from fakes.microsoft import FakeIntune
 from shared.errors import DependencyError
 
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 90
+INTUNE_PROFILE = "managed"
+_PROFILE = f"""
+[profiles.{INTUNE_PROFILE}]
+title = "Device that Intune manages"
+holder = "device"
+challenge = "intune"
+key_usage = {{ allowed = ["digitalSignature", "keyEncipherment"] }}
+extended_key_usage = {{ allowed = ["clientAuth"] }}
+validity = 365
+subject = {{ CN = {{ pattern = '[0-9A-Fa-f-]{{36}}', required = true }} }}
+san = {{ uri = {{ pattern = 'IntuneDeviceId://[0-9A-Fa-f-]{{36}}' }} }}
+"""
 
 
 def _free_port() -> int:
@@ -26,12 +41,15 @@ def _free_port() -> int:
 
 
 class DemoHost:
-    """`with DemoHost(folder) as host:` runs `python -m local` on free ports, storage in memory."""
+    """`with DemoHost(folder) as host:` runs `python -m local` on free ports, storage in memory. `intune` is a fake: its
+    answers are those of Microsoft's documents."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = folder / "local.settings.json"
         self.ca_folder = folder / "ca"
+        self.intune = FakeIntune(folder)
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
         ready = self.folder / "ready.json"
@@ -42,12 +60,22 @@ class DemoHost:
             first_run = [sys.executable, "manage.py", "init", *settings]
             subprocess.run(first_run, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
             self._let_renew()
+        environment = {
+            **os.environ,
+            **self.intune.settings,
+            "REQUESTS_CA_BUNDLE": str(self.intune.certificate),
+        }
         with console().status("Starting the host with Azurite"):
             self.log = (self.folder / "host.log").open("wb")
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log
+            )
             self._wait(ready)
+        self._running.enter_context(self.intune)
         values = local_values(self.settings)
-        self.url: str = json.loads(ready.read_text())["url"].rstrip("/")
+        served = json.loads(ready.read_text())
+        self.url: str = served["url"].rstrip("/")
+        self._master_key: str = served["master_key"]
         self.caller_secret = values["SCEPTER_CALLER_SECRETS__DEMO"]
         self.event_secret = values["SCEPTER_EVENT_SECRETS__GENERIC"]
         self.get("/scep/device?operation=GetCACaps")
@@ -62,6 +90,7 @@ class DemoHost:
             self._process.kill()
             self._process.wait()
         self.log.close()
+        self._running.close()
         console().print("[green]stopped[/]   host and Azurite; nothing is left running")
 
     @property
@@ -80,12 +109,16 @@ class DemoHost:
         """The body at `path`."""
         return httpx.get(f"{self.url}{path}", timeout=30, trust_env=False).raise_for_status().content
 
+    def run_timer(self, name: str) -> None:
+        """Let a timer run now."""
+        url, key = f"{self.url}/admin/functions/{name}", {"x-functions-key": self._master_key}
+        httpx.post(url, json={}, headers=key, timeout=30, trust_env=False).raise_for_status()
+
     def _let_renew(self) -> None:
         """A demo does not wait for half a certificate's life: let it renew at once."""
         profiles = self.folder / "profiles.toml"
-        profiles.write_text(
-            profiles.read_text("utf-8").replace('renewal_window = "50%"', 'renewal_window = "100%"')
-        )
+        text = profiles.read_text("utf-8").replace('renewal_window = "50%"', 'renewal_window = "100%"')
+        profiles.write_text(text + _PROFILE)
 
     def _wait(self, ready: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from functions.answers import answer, text
 from functions.authorisation import require_tls
 from functions.messages import Message, handle
-from shared.devices.document import TOLERANCE, EventDocument, parse_document
+from shared.devices.document import TOLERANCE, EventDocument, message_of, parse_document
 from shared.devices.service import Delivery
 from shared.wiring import application
 
@@ -67,8 +67,7 @@ def _receive(req: func.HttpRequest) -> func.HttpResponse:
 def _enqueue(document: EventDocument) -> None:
     app = application()
     document.event(app.clock())  # what would be refused later is refused now, while the sender listens
-    message = json.loads(document.model_dump_json(by_alias=True, exclude_none=True))
-    app.queue(QUEUE).send(message | {"receivedAt": app.clock().isoformat()})
+    app.queue(QUEUE).send(message_of(document, app.clock()))
 
 
 def _handle(message: DeviceEventMessage) -> None:

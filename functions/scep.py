@@ -65,13 +65,12 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
     if profile.challenge == "pkcs":
         return text(404, "This profile is not for SCEP: its keys are made here, on an order.")
     if operation == "getcacaps":
-        next_ca = not profile.ca and app.successor() is not None
-        return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
+        with _prelude(req, app, name, "caps"):
+            next_ca = not profile.ca and app.successor() is not None
+            return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
-        ra = app.ra.current(app.clock())
-        outside = app.identity_of(profile.ca) if profile.ca else None
-        with_root = app.settings.root_in_getcacert
-        return binary(ca_certificates(ra, app.issuer, with_root=with_root, outside=outside), _CA_CERTIFICATES)
+        with _prelude(req, app, name, "ca-certificate"):
+            return binary(_ca_certificates(app, profile), _CA_CERTIFICATES)
     if operation == "getnextcacert":
         message = app.succession.message() if not profile.ca and app.successor() else None
         return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
@@ -100,6 +99,22 @@ def _pki_operation(req: func.HttpRequest, app: Application, profile: Profile) ->
     with _traced(req, app, profile) as timeline:
         scep = app.scep_under(profile.ca)
         return binary(scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
+
+
+def _ca_certificates(app: Application, profile: Profile) -> bytes:
+    ra = app.ra.current(app.clock())
+    outside = app.identity_of(profile.ca) if profile.ca else None
+    return ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert, outside=outside)
+
+
+def _prelude(
+    req: func.HttpRequest, app: Application, profile: str, step: str
+) -> AbstractContextManager[None]:
+    """Where a question is noted that may come before a transaction."""
+    if app.recorder is None:
+        return nullcontext()
+    source = source_of(req, app.settings.trusted_proxies)
+    return app.recorder.preludes.step((source, agent_of(req), profile), step)
 
 
 def _traced(req: func.HttpRequest, app: Application, profile: Profile) -> AbstractContextManager[Timeline]:

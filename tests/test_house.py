@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = [ROOT / name for name in ("functions", "shared", "commands", "local")]
+PRODUCT = [ROOT / name for name in ("functions", "shared", "commands", "local", "fakes")]
 FILES = [path for folder in PRODUCT for path in sorted(folder.rglob("*.py"))]
 LONGEST_FILE, LONGEST_FUNCTION, LOCAL_LINES, HANDLER_LINES = 300, 60, 900, 15
 NAMELESS = {"utils", "helpers", "common", "models", "services", "managers", "misc"}

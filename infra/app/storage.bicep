@@ -10,10 +10,12 @@ param resultQueues array
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
   'devices', 'events', 'parked', 'holds', 'brake'
+  'directory', 'subscriptions', 'notes'
   'orders', 'deliveries', 'parcels', 'pfxrequests', 'submissions'
 ]
 var queues = [
   'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
+  'graph-changes', 'graph-changes-poison'
   'pkcs-requests', 'pkcs-requests-poison', 'pfx-requests', 'pfx-requests-poison'
   'result-callbacks', 'result-callbacks-poison'
 ]

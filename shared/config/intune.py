@@ -22,6 +22,13 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _notification_url(value: str) -> str:
+    local = value.startswith("http://127.0.0.1:")  # for trying it out: Graph itself wants https
+    if value and not ((local or _HTTPS.fullmatch(value)) and value.endswith("/events/graph")):
+        raise ValueError("must look like https://<host>/events/graph")
+    return value
+
+
 BaseURL = Annotated[str, AfterValidator(_base_url)]
 ApiVersion = Annotated[str, Field(pattern="^[A-Za-z0-9._-]{1,40}$")]
 
@@ -46,6 +53,14 @@ class IntuneIntegration(BaseModel):
     scope: str = Field(default="https://api.manage.microsoft.com//.default", pattern=r"^\S+/\.default$")
     scep_api_version: ApiVersion = "2018-02-20"
     revocation_api_version: ApiVersion = "5019-05-05"
+    revocations: bool = True
+    issuer_names: str = ""
+    sole_authority: bool = False
+    directory: bool = False
+    beta: bool = True
+    installations: bool = False
+    notification_url: Annotated[str, AfterValidator(_notification_url)] = ""
+    watched_groups: str = Field(default="", pattern=rf"^({_GUID}(\s*,\s*{_GUID})*)?$")
 
     @model_validator(mode="after")
     def _one_credential(self) -> IntuneIntegration:
@@ -56,6 +71,21 @@ class IntuneIntegration(BaseModel):
             raise ValueError("has a client secret or certificate, and no CLIENT_ID that it belongs to")
         return self
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """`watched_groups`, in lower case."""
+        return tuple(part.strip().lower() for part in self.watched_groups.split(",") if part.strip())
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant's id, empty if only a domain name of it is known."""
+        return self.tenant.lower() if re.fullmatch(_GUID, self.tenant) else ""
+
+    @property
+    def issuers_asked_for(self) -> tuple[str, ...]:
+        """`issuer_names`, which are separated by `|`: distinguished names hold commas and semicolons."""
+        return tuple(filter(None, (name.strip() for name in self.issuer_names.split("|"))))
+
 
 class IntuneSettings(Group):
     """Who else decides on requests."""
@@ -65,4 +95,16 @@ class IntuneSettings(Group):
     )
     intune_seconds: float = Field(
         default=20, ge=4, le=60, description="What Intune may take of one enrolment, all calls together."
+    )
+    directory_shrink_percent: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="What share of a directory may go between two looks before it is taken for a mistake.",
+    )
+    install_hours: int = Field(
+        default=24,
+        ge=1,
+        le=720,
+        description="How long a certificate may take to be reported as installed before it is listed as missing.",
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.devices.event import DeviceEvent, device_owners, user_owners
+from shared.devices.event import CertificateId, DeviceEvent, device_owners, user_owners
 from shared.errors import MalformedMessage
 from shared.policy.callers import VoucherName
 from shared.policy.events import EventType
@@ -49,8 +50,16 @@ class UserIds(_Part):
         return user_owners({name: value for name, value in self if value})
 
 
+class CertificateIds(_Part):
+    """One certificate: the id of its issuer, as in the address of the CRL, and its serial number in hexadecimal."""
+
+    issuer: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    serial: Annotated[str, Field(pattern="^([0-9a-f]{2}){1,40}$")]
+
+
 class EventDocument(BaseModel):
     """`device` is whose certificates are meant; without one it is `user`. Of a device's event `user` only informs.
+    `certificate` goes with `revocationRequested`, and with nothing else.
 
     Strict but for times and types, which JSON can only write as text.
     """
@@ -66,10 +75,13 @@ class EventDocument(BaseModel):
     source: VoucherName = "generic"
     device: DeviceIds | None = None
     user: UserIds | None = None
+    certificate: CertificateIds | None = None
 
     @model_validator(mode="after")
     def _of_somebody(self) -> EventDocument:
-        if not self.owners():
+        if (self.certificate is not None) is not (self.type is EventType.REVOCATION_REQUESTED):
+            raise ValueError("certificate goes with revocationRequested and with no other type")
+        if self.certificate is None and not self.owners():
             raise ValueError("names neither a device nor a user")
         if self.type is EventType.USER_REMOVED and not (self.user and self.user.owners()):
             raise ValueError("userRemoved has to name the user")
@@ -91,7 +103,17 @@ class EventDocument(BaseModel):
                 f"event {self.id} of {self.source} says that it happens at {occurred_at:%Y-%m-%dT%H:%M:%SZ}",
                 public="occurredAt lies in the future.",
             )
-        return DeviceEvent(self.source, self.id, self.type, min(occurred_at, now), self.owners())
+        at = min(occurred_at, now)
+        if self.certificate is not None:
+            one = CertificateId(self.certificate.issuer, self.certificate.serial)
+            return DeviceEvent(self.source, self.id, self.type, at, (), one)
+        return DeviceEvent(self.source, self.id, self.type, at, self.owners())
+
+
+def message_of(document: EventDocument, received_at: datetime) -> dict[str, Any]:
+    """The document as a message on `device-events`, with when it came in: by that the brake counts."""
+    message: dict[str, Any] = json.loads(document.model_dump_json(by_alias=True, exclude_none=True))
+    return message | {"receivedAt": received_at.isoformat()}
 
 
 def parse_document(body: bytes, *, source: str | None = None) -> EventDocument:

@@ -13,7 +13,8 @@ from typing import Final, Literal
 from shared.devices.event import DeviceEvent
 from shared.policy.events import EventRule, EventRules, EventType
 from shared.policy.profile import Profile
-from shared.store.ports import Claim
+from shared.store.devices import Standing
+from shared.store.ports import CertificateRecord, Claim
 from shared.x509.serial import expiry_day, is_ours
 
 TOLERANCE: Final = timedelta(minutes=5)
@@ -48,6 +49,27 @@ def plan(
         if effect is not None:
             effects.append(effect)
     return effects
+
+
+def is_overtaken(effect: Effect, event: DeviceEvent, newest: Standing) -> bool:
+    """Whether good news that is newer than the event speaks against an effect that had to wait."""
+    return effect.at > event.occurred_at and not newest.held
+
+
+def promise_of(record: CertificateRecord) -> Claim:
+    """The claim that a certificate on record rests on, as far as an event has to know it."""
+    return Claim(
+        owner=record.owner,
+        identity=record.identity,
+        issuer=record.issuer,
+        serial=record.serial,
+        tbs=b"",
+        key_hash=record.key_hash,
+        claimed_at=record.issued_at,
+        profile=record.profile,
+        vouched_by=record.vouched_by,
+        challenge_minted_at=record.challenge_minted_at,
+    )
 
 
 def _effect(

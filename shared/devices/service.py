@@ -1,7 +1,8 @@
 """Handling device events: each once in effect, however often and in whatever order they come.
 
 An event reaches only what was there when it happened, and comes back when the last challenge of before has ended.
-Holds and lifts of one device obey the newest of them. Above the brake's limit events are parked, not lost.
+Holds and lifts of one device obey the newest of them. Above the brake's limit events are parked, not lost. An event of
+one certificate goes the same way, for that certificate.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -17,9 +18,9 @@ from shared.devices.acts import Acts, changes, holds, is_reversible, opposite
 from shared.devices.event import DeviceEvent
 from shared.devices.names import NameFinder, Names
 from shared.devices.outcome import Outcome
-from shared.devices.plan import Effect, plan, sweep_again_at
+from shared.devices.plan import Effect, is_overtaken, plan, promise_of, sweep_again_at
 from shared.devices.waiting import deny_waiting
-from shared.errors import Conflict, MalformedMessage
+from shared.errors import Conflict, MalformedMessage, UnknownCertificate
 from shared.policy.events import EventType
 from shared.policy.profiles import Profiles
 from shared.revocation.brake import Brake
@@ -35,7 +36,7 @@ from shared.store.devices import (
     Standing,
 )
 from shared.store.pending import PendingRequests
-from shared.store.ports import CertificateStore, Claim, Inventory, Queue
+from shared.store.ports import CertificateRecord, CertificateStore, Claim, Inventory, Queue
 
 log = logging.getLogger("scepter.devices")
 
@@ -78,7 +79,9 @@ class DeviceEvents:
     waiting: PendingRequests | None = None
 
     def handle(self, delivery: Delivery) -> Outcome:
-        """Do what the event says. Raises MalformedMessage (its id was another event's), StoreUnavailable, Conflict."""
+        """Do what the event says. Raises MalformedMessage (its id was another event's), UnknownCertificate (the one it
+        names is not on record), StoreUnavailable, Conflict."""
+        delivery = replace(delivery, event=self._addressed(delivery.event))
         entry = self._entry(delivery)
         if delivery.run == 0:
             before = self.log.begin(entry)
@@ -93,6 +96,7 @@ class DeviceEvents:
 
     def preview(self, event: DeviceEvent) -> tuple[Outcome, list[Effect]]:
         """What the event would do now, and to which certificates; nothing is written, and the brake is not asked."""
+        event = self._addressed(event)
         names = NameFinder(self.devices).find(event.owners)
         effects, _ = self._effects(event, names)
         reached = self._reached(event, effects)
@@ -117,7 +121,7 @@ class DeviceEvents:
         if not stale and (holding or event.type is EventType.ENABLED):
             stale = not self._advance(event, names)
             reached = [effect for effect in reached if not stale or not is_reversible(effect)]
-        if self.waiting is not None:
+        if self.waiting is not None and event.certificate is None:
             deny_waiting(self.waiting, event, names.owners, self.profiles.profiles, now)
         done = [self.acts.carry_out(effect, event) for effect in reached]
         self._yield_to_newer(event, names, reached)
@@ -126,17 +130,34 @@ class DeviceEvents:
 
     def _effects(self, event: DeviceEvent, names: Names) -> tuple[list[Effect], bool]:
         """What the event would do, and whether its holds and lifts are history already."""
-        now = self.clock()
+        terms = self.profiles.terms(event.source)
+        claims = self._claims(event, names)
+        effects = plan(event, claims, self.profiles.profiles, bulk=terms.bulk, now=self.clock())
+        standing = names.standing(event.source)
+        if standing is None or standing.rank <= _standing(event).rank:
+            return effects, False
+        kept = (each for each in effects if not is_reversible(each))
+        return [effect for effect in kept if not is_overtaken(effect, event, standing)], True
+
+    def _claims(self, event: DeviceEvent, names: Names) -> list[Claim]:
+        """Whatever the event may reach."""
+        if event.certificate is not None:
+            return [promise_of(self._record(event))]
         claims: dict[tuple[str, str], Claim] = {}
         for owner in names.owners:
             claims |= {(claim.issuer, claim.serial): claim for claim in self.records.owned_by(owner)}
-        terms = self.profiles.terms(event.source)
-        effects = plan(event, claims.values(), self.profiles.profiles, bulk=terms.bulk, now=now)
-        standing = names.standing(event.source)
-        stale = standing is not None and standing.rank > _standing(event).rank
-        if stale:
-            effects = [effect for effect in effects if not is_reversible(effect)]
-        return effects, stale
+        return list(claims.values())
+
+    def _addressed(self, event: DeviceEvent) -> DeviceEvent:
+        """The event with the owner of the certificate it names."""
+        return event if event.certificate is None else replace(event, owners=(self._record(event).owner,))
+
+    def _record(self, event: DeviceEvent) -> CertificateRecord:
+        one = event.certificate
+        found = None if one is None else self.records.find(one.issuer, one.serial)
+        if found is None:
+            raise UnknownCertificate(f"event {event.id} of {event.source} names no certificate on record")
+        return found
 
     def _reached(self, event: DeviceEvent, effects: list[Effect]) -> list[Effect]:
         """The effects that are due and would change something."""
@@ -220,7 +241,9 @@ class DeviceEvents:
             return
         now = self.clock()
         moments = [*outcome.later]
-        sweep = sweep_again_at(delivery.event, self.profiles.profiles)
+        sweep = None
+        if delivery.event.certificate is None:
+            sweep = sweep_again_at(delivery.event, self.profiles.profiles)
         if sweep is not None:
             moments.append(sweep)
         coming = [moment for moment in moments if moment > now]

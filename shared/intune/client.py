@@ -104,6 +104,16 @@ class IntuneClient:
         if recorded is not True and str(recorded).lower() != "true":
             raise IntuneUnavailable("uploadRevocationResults: the results were not recorded")
 
+    def services(self) -> Mapping[str, str]:
+        """Where all services are, by lower-case name, asked anew. Raises IntuneUnavailable."""
+        with within(self._seconds):
+            return self._services.look_again()
+
+    @property
+    def wire(self) -> Wire:
+        """The connections, for other calls as the same identity."""
+        return self._wire
+
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()

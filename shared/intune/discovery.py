@@ -61,6 +61,12 @@ class ServiceLocations:
                 self._rests_until = 0.0
         return self._found(service)
 
+    def look_again(self) -> Mapping[str, str]:
+        """Everything that Graph lists now. Raises IntuneUnavailable."""
+        with self._alone():
+            self._known = self._discover()
+            return self._known
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         if not self._lock.acquire(timeout=remaining()):

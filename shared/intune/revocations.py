@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+from shared.x509.serial import serial_text
+
+_DRESS: Final = re.compile(r"[\s:.,_-]+")
+_NUMBER: Final = re.compile(r"(?:0x)?([0-9a-f]{1,80})")
 
 
 class RevocationError(StrEnum):
@@ -64,6 +70,13 @@ class RevocationResult:
             "errorCode": self.error.value,
             "errorMessage": self.message or None,
         }
+
+
+def serial_of(text: str) -> str:
+    """A serial number as the record has it, whatever was made of it on its way: separators, `0x`, capitals, leading
+    zeros. Empty if it is none."""
+    found = _NUMBER.fullmatch(_DRESS.sub("", text.lower()))
+    return serial_text(int(found[1], 16)) if found else ""
 
 
 def requests_in(document: Mapping[str, Any]) -> tuple[RevocationRequest, ...] | None:

@@ -25,6 +25,15 @@ class Tenant:
     client_certificate: str = field(default="", repr=False)
 
     @property
+    def scope_of_graph(self) -> str:
+        """The scope of tokens for Graph."""
+        return self.graph_scope or f"{self.graph_url}/.default"
+
+    def graph(self, path: str, *, version: str = "") -> str:
+        """The address of a resource in Graph, by the path after its version."""
+        return f"{self.graph_url}/{version or self.graph_version}/{path}"
+
+    @property
     def endpoints_url(self) -> str:
         """Where Graph lists the endpoints of Intune's service principal."""
         return f"{self.graph_url}/{self.graph_version}/servicePrincipals/appId={self.app_id}/endpoints"

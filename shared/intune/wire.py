@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -21,6 +21,7 @@ from shared.intune.pipeline import BoundedTransport, RenewableCredential, pipeli
 from shared.intune.tenant import Tenant
 
 if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
     from azure.core.pipeline import Pipeline
 
 log = logging.getLogger("scepter.intune")
@@ -46,12 +47,14 @@ class CallRefused(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response. `document` is its JSON object, None if it has none. `id` is the client-request-id it answers."""
+    """A response. `document` is its JSON object, None if it has none. `id` is the client-request-id it answers, `date`
+    what the service takes for the time."""
 
     status: int
     document: Mapping[str, Any] | None
     retry_after: int
     id: str
+    date: str = ""
 
     @property
     def ok(self) -> bool:
@@ -73,16 +76,34 @@ class Answer:
 
 
 class Wire:
-    """The connections of one integration. Thread-safe."""
+    """The connections of one integration, as its identity or as somebody else. Thread-safe."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(
+        self, tenant: Tenant, credential: Callable[[BoundedTransport], TokenCredential] | None = None
+    ) -> None:
         self.tenant = tenant
         self._transport = BoundedTransport()
-        self._credential = RenewableCredential(lambda: credential_of(tenant, self._transport))
+        make = credential or partial(credential_of, tenant)
+        self._credential = RenewableCredential(lambda: make(self._transport))
 
     def get_from_graph(self, url: str) -> Answer:
         """One GET of Graph. Raises IntuneUnavailable if there is no answer."""
         return self._exchange(self._graph, HttpRequest("GET", url), "discovery", _REPEATABLE)
+
+    def graph(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        act: str,
+        repeatable: bool = True,
+    ) -> Answer:
+        """One call of Graph. Raises IntuneUnavailable if there is no answer."""
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = HttpRequest(method, url, headers=headers, content=content)
+        return self._exchange(self._graph, request, act, _REPEATABLE if repeatable else _ONCE)
 
     def post(
         self, url: str, body: Mapping[str, Any], *, api_version: str, act: str, repeatable: bool
@@ -98,8 +119,7 @@ class Wire:
 
     @cached_property
     def _graph(self) -> Pipeline[Any, Any]:
-        scope = self.tenant.graph_scope or f"{self.tenant.graph_url}/.default"
-        return pipeline(self._transport, self._credential, scope)
+        return pipeline(self._transport, self._credential, self.tenant.scope_of_graph)
 
     @cached_property
     def _intune(self) -> Pipeline[Any, Any]:
@@ -129,7 +149,8 @@ class Wire:
                 ended,
                 (time.perf_counter() - begun) * 1000,
             )
-        return Answer(response.status_code, _document(response), _retry_after(response), identifier)
+        date = response.headers.get("Date", "")
+        return Answer(response.status_code, _document(response), _retry_after(response), identifier, date)
 
 
 def _document(response: HttpResponse) -> Mapping[str, Any] | None:

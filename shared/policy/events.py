@@ -28,7 +28,7 @@ Reason = Literal[
 
 
 class EventType(StrEnum):
-    """What happened to a device, or to a user."""
+    """What happened to a device or to a user, or what is wanted of one certificate."""
 
     WIPED = "wiped"
     RETIRED = "retired"
@@ -40,6 +40,7 @@ class EventType(StrEnum):
     USER_REMOVED = "userRemoved"
     NONCOMPLIANT = "noncompliant"
     MISSING = "missing"
+    REVOCATION_REQUESTED = "revocationRequested"
 
 
 class EventRule(Entry):
@@ -89,6 +90,7 @@ DEFAULTS: Final = MappingProxyType(
         EventType.USER_REMOVED: _revoke("affiliationChanged"),
         EventType.NONCOMPLIANT: EventRule(action="ignore"),
         EventType.MISSING: _revoke("cessationOfOperation", after_hours=72),
+        EventType.REVOCATION_REQUESTED: _revoke("cessationOfOperation"),
     }
 )
 
@@ -106,6 +108,7 @@ class EventRules(Entry):
     userRemoved: EventRule = DEFAULTS[EventType.USER_REMOVED]  # noqa: N815 - events are named as on the wire
     noncompliant: EventRule = DEFAULTS[EventType.NONCOMPLIANT]
     missing: EventRule = DEFAULTS[EventType.MISSING]
+    revocationRequested: EventRule = DEFAULTS[EventType.REVOCATION_REQUESTED]  # noqa: N815
     bulk_grace_hours: Annotated[int, Field(ge=0, le=720)] = 24
 
     @field_validator(*EventType)
@@ -116,6 +119,8 @@ class EventRules(Entry):
             raise contradiction("a device that is enabled is neither held nor revoked", "action")
         if not enabled and rule.action == "lift":
             raise contradiction("only enabled lifts a hold", "action")
+        if rule.after_hours and getattr(info, "field_name", "") == EventType.REVOCATION_REQUESTED:
+            raise contradiction("whoever asks for it is told at once what became of it", "after_hours")
         return rule
 
     def rule(self, kind: EventType) -> EventRule:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from threading import Condition, Thread
 
 from shared.errors import DependencyError, PKIError
+from shared.record.preludes import Preludes
 from shared.record.timeline import TransactionTimeline
 from shared.store.traces import Trace, TraceStore
 
@@ -50,6 +51,7 @@ class Recorder:
         self._writing = 0  # traces that the thread has taken and not settled yet
         self._thread: Thread | None = None
         self._hurried = self._closed = False
+        self.preludes = Preludes()
         self.dropped = 0
         """Traces that were never written."""
 
@@ -57,6 +59,7 @@ class Recorder:
     def transaction(self, *, profile: str, source: str, agent: str) -> Iterator[TransactionTimeline]:
         """The timeline of one exchange; what leaves the block is noted as its end, and passes."""
         timeline = TransactionTimeline(self._now(), profile=profile, source=source, agent=agent)
+        timeline.preceded(self.preludes.take((source, agent, profile)))
         try:
             yield timeline
         except Exception as error:

@@ -87,6 +87,8 @@ REMEDIES: Final = (
     ("IntuneRejection", _code("Challenge", "SignatureValidationFailed", "SigningCertThumbprintMismatch"), _CHALLENGE),
     ("NotReleased", "", "Intune did not take the notification: its health; the device's next attempt gets a new one"),
     ("CallRefused", "", "the SCEP or revocation API version in the settings SCEPTER_INTUNE__<NAME>__...; or report it"),
+    ("PermissionMissing", "",
+     "the permission that is named, with consent: manage.py intune grant; a managed identity has it within a day"),
     ("IntuneUnavailable", "^no token from Entra",
      "the settings SCEPTER_INTUNE__<NAME>__...: tenant, client id, secret or certificate and their last day; or Entra"),
     ("IntuneUnavailable", "may not read it", "the identity's permission Application.Read.All of Graph, with consent"),
@@ -108,7 +110,9 @@ def remedy(trace: Trace) -> str:
     """The setting, profile field or act that changes how `trace` ended; empty if it went well or none is known."""
     if trace.status == "PENDING":
         return "an administrator's decision: manage.py request approve or deny"
-    for error, cause, advice in REMEDIES:
-        if error == trace.error and re.search(cause, trace.cause):
-            return advice
-    return ""
+    return advice(trace.error, trace.cause)
+
+
+def advice(error: str, cause: str) -> str:
+    """The same for an error by the name of its class and its reason."""
+    return next((what for name, words, what in REMEDIES if name == error and re.search(words, cause)), "")

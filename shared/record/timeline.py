@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
@@ -51,6 +51,10 @@ class TransactionTimeline:
         finally:
             if len(self._steps) < _MOST_STEPS:
                 self._steps.append(Step(name, _milliseconds(begun, self._clock()), outcome))
+
+    def preceded(self, steps: Iterable[Step]) -> None:
+        """What the device asked before; it is not of the exchange's own time."""
+        self._steps += steps
 
     def note(self, fact: Fact, value: str) -> None:
         self._facts[fact] = value

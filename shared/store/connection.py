@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
     *("devices", "events", "parked", "holds", "brake"),
+    *("directory", "subscriptions", "notes"),
     *("orders", "deliveries", "parcels", "pfxrequests", "submissions"),
 )
 PUBLICATIONS: Final = "pki"

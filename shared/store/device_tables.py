@@ -66,6 +66,10 @@ class TableEventLog:
             return device_rows.event_of(row)
         return None
 
+    def find(self, source: str, identifier: str) -> EventEntry | None:
+        row = self._events.get(device_rows.address_of_event(source, identifier), "find")
+        return None if row is None else device_rows.event_of(row)
+
     def conclude(self, entry: EventEntry) -> None:
         self._events.upsert(device_rows.event_row(entry), "conclude")
 

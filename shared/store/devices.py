@@ -103,6 +103,9 @@ class EventLog(Protocol):
     def begin(self, entry: EventEntry) -> EventEntry | None:
         """Insert; returns the entry that was there already instead, if one was. One call, two for a repeat."""
 
+    def find(self, source: str, identifier: str) -> EventEntry | None:
+        """One point read."""
+
     def conclude(self, entry: EventEntry) -> None:
         """Put the entry as it is now; the last word counts."""
 

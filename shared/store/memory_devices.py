@@ -89,6 +89,10 @@ class MemoryEventLog:
             return None
         return device_rows.event_of(self._table.rows[_address(row)][0])
 
+    def find(self, source: str, identifier: str) -> EventEntry | None:
+        found = self._table.rows.get(device_rows.address_of_event(source, identifier))
+        return None if found is None else device_rows.event_of(found[0])
+
     def conclude(self, entry: EventEntry) -> None:
         self._table.put(device_rows.event_row(entry))
 

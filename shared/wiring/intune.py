@@ -6,6 +6,7 @@ Everything of shared/intune is imported on first use: most installations have no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ class Intune(Revoking):
     def intune_clients(self) -> Mapping[str, IntuneClient]:
         """By integration. Raises SettingsError if a profile names one that has no settings."""
         clients = {
-            _name(key): _client(_name(key), values, self._managed_identity, self.settings.intune_seconds / 2)
+            name_of(key): _client(
+                name_of(key), values, self._managed_identity, self.settings.intune_seconds / 2
+            )
             for key, values in self.settings.intune.items()
         }
         for profile in self.profiles.profiles.values():
@@ -101,7 +104,7 @@ class Intune(Revoking):
         return self.environment.get("AzureWebJobsStorage__clientId", "")
 
 
-def _name(key: str) -> str:
+def name_of(key: str) -> str:
     """An integration as profiles write it."""
     return key.replace("_", "-").lower()
 
@@ -113,6 +116,7 @@ def _client(name: str, values: IntuneIntegration, managed_identity: str, seconds
     secret = values.client_secret.get_secret_value()
     certificate = values.client_certificate.get_secret_value()
     own = values.client_id if secret or certificate else values.client_id or managed_identity
-    given = values.model_dump(exclude={"client_id", "client_secret", "client_certificate"})
+    credential = {"client_id", "client_secret", "client_certificate"}
+    given = values.model_dump(include={field.name for field in fields(Tenant)} - credential)
     tenant = Tenant(name=name, client_id=own, client_secret=secret, client_certificate=certificate, **given)
     return IntuneClient(tenant, seconds)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property, partial
 
-from shared.record import health
+from shared.record import health, tenants
 from shared.record.health import Finding
 from shared.record.poison import Poison
-from shared.wiring.events import Events
+from shared.wiring.intune import name_of
+from shared.wiring.setup import Setup
 from shared.wiring.stores import QUEUES
 
 
-class Monday(Events):
+class Monday(Setup):
     """What an administrator looks at on Monday morning."""
 
     @cached_property
@@ -31,8 +32,22 @@ class Monday(Events):
                 "CRL": self._crl,
                 "CA": self._certificates,
                 "outside CAs": self._outside,
+                "tenants": self._tenants,
             }
         )
+
+    def _tenants(self) -> Iterator[Finding]:
+        now = self.clock()
+        for key, values in self.settings.intune.items():
+            name = name_of(key)
+            if values.revocations:
+                yield from tenants.revocation_queue(name, self.notes.read(f"{name}.revocations"), now)
+            if values.notification_url:
+                yield from tenants.subscriptions(name, self.notes.read(f"{name}.subscriptions"), now)
+            for kind in ("device", "user") if values.directory else ():
+                yield from tenants.directory(name, kind, self.notes.read(f"{name}.{kind}s"), now)
+            if values.installations and values.beta:
+                yield from tenants.installations(name, self.notes.read(f"{name}.installations"), now)
 
     def _crl(self) -> Iterator[Finding]:
         found = self.crl_overview()

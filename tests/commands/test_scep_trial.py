@@ -11,11 +11,11 @@ import pytest
 from commands.scep_device import Device
 from commands.scep_server import ServerProblem, http_client
 from commands.scep_trial import Plan, Step, Trial
+from fakes.tls import tls_server
 from shared.asn1.pem import pem
 from shared.policy.profiles import Profiles
 from shared.scep.capabilities import ca_certificates
 from tests.commands.scripted_server import Answer, ScriptedServer, serving
-from tests.commands.tls import tls_server
 from tests.scep.authority import POLICY, World
 
 SUBJECT, SANS = "CN=dev1,O=Example", ("dns:dev1.example.org",)

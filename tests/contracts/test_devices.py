@@ -113,7 +113,9 @@ def test_the_last_count_of_the_fleet_stands(stores: Stores) -> None:
 
 
 def test_an_event_begins_once(stores: Stores) -> None:
+    assert stores.events.find("generic", "event-1") is None
     assert stores.events.begin(entry()) is None
+    assert stores.events.find("generic", "event-1") == entry()
     assert stores.events.begin(entry(digest="cd" * 32)) == entry()
     assert stores.events.begin(entry(source="jamf")) is None
     done = entry(state=EventState.APPLIED, revoked=3, held=2, lifted=1, note="why", handled_at=NOW + HOUR)

@@ -24,6 +24,7 @@ from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.deliveries import DeliveryLog, DeliveryStore
 from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
+from shared.store.directory import DirectoryStore, Notes, SubscriptionStore
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
 from shared.store.memory_deliveries import MemoryDeliveryLog, MemoryDeliveryStore, MemoryOrderLog
 from shared.store.memory_devices import (
@@ -32,6 +33,7 @@ from shared.store.memory_devices import (
     MemoryHoldStore,
     MemoryParkedEvents,
 )
+from shared.store.memory_directory import MemoryDirectoryStore, MemoryNotes, MemorySubscriptionStore
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
@@ -147,6 +149,18 @@ class MemoryApplication(Application):
     @cached_property
     def hold_store(self) -> HoldStore:
         return MemoryHoldStore()
+
+    @cached_property
+    def directory(self) -> DirectoryStore:
+        return MemoryDirectoryStore()
+
+    @cached_property
+    def subscriptions(self) -> SubscriptionStore:
+        return MemorySubscriptionStore()
+
+    @cached_property
+    def notes(self) -> Notes:
+        return MemoryNotes()
 
     @cached_property
     def brake_counter(self) -> BrakeCounter:

@@ -174,3 +174,23 @@ def test_traces_that_cannot_be_written_cost_the_exchange_nothing(make: Make) -> 
 def test_a_trace_as_json_has_every_field() -> None:
     names = {"failInfo" if name == "fail_info" else name for name in Trace.__dataclass_fields__} - {"mark"}
     assert set(traces.as_json(trace())) == names | {"remedy"}
+
+
+def test_what_a_device_asked_before_comes_first(make: Make) -> None:
+    app = make()
+    headers = {"x-forwarded-for": "198.51.100.7:443", "user-agent": "a client"}
+    for operation in ("GetCACaps", "GetCACert"):
+        asked = func.HttpRequest(
+            method="GET",
+            url=f"http://pki.example.org/scep/device?operation={operation}",
+            headers=headers,
+            params={"operation": operation},
+            route_params={"profile": "device"},
+            body=b"",
+        )
+        assert now(asked).status_code == 200
+    first, second = enrol(app), enrol(app, "dev-2")
+    (trace_of_first,) = found(id=first.transaction_id)
+    assert [step["name"] for step in trace_of_first["steps"]][:3] == ["caps", "ca-certificate", "parse"]
+    (trace_of_second,) = found(id=second.transaction_id)
+    assert trace_of_second["steps"][0]["name"] == "parse"

@@ -19,6 +19,7 @@ SECRET = ["local.settings.json", ".scepter/ca/issuing.key.pem"]
 NOT_DEPLOYED = [
     *SECRET,
     *("local/host.py", "local/__init__.py", "commands/cli.py", "tests/conftest.py", "tests/infra/rules.py"),
+    *("fakes/tls.py", "fakes/microsoft/service.py"),
     *("bench/enrolment.py", "docs/settings.md", "infra/main.bicep", "infra/app/vault.bicep", "manage.py"),
     *("node_modules/azurite/package.json", ".venv/bin/python", ".git/config", ".github/workflows/ci.yml"),
     *("requirements-dev.txt", "requirements-dev.in", "requirements.in", "pyproject.toml", "package.json"),

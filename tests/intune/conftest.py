@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fakes.microsoft import FakeIntune
 from shared import wiring
 from shared.intune.client import IntuneClient
-from tests.intune.fake import FakeIntune
 from tests.intune.scene import Scene, client_for
 from tests.scep.authority import csr
 

@@ -12,6 +12,7 @@ import azure.functions as func
 import pytest
 from cryptography import x509
 
+from fakes.microsoft import FakeIntune
 from functions import intune, scep
 from shared import config
 from shared.errors import IntuneUnavailable
@@ -22,7 +23,6 @@ from shared.store.ports import CertificateRecord
 from shared.wiring.intune import _client
 from shared.x509.certificate import Certificate
 from tests.functions.application import LOCAL, MemoryApplication, call, request
-from tests.intune.fake import FakeIntune
 from tests.scep.authority import POLICY, csr, self_signed
 
 NOT_AFTER = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes.microsoft import FakeIntune
 from shared.errors import IntuneUnavailable
 from shared.intune.client import CONNECTOR_SERVICE, SCEP_SERVICE, IntuneClient
 from shared.intune.discovery import ServiceLocations
 from shared.intune.revocations import RevocationRequest, RevocationResult, requests_in
 from shared.intune.verdicts import Outcome
 from shared.intune.wire import Answer, CallRefused
-from tests.intune.fake import FakeIntune
 from tests.intune.scene import client_for
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)

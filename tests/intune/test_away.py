@@ -7,10 +7,10 @@ from threading import Event
 
 import pytest
 
+from fakes.microsoft import FakeIntune, Fault, Garbage, Hold, Lost, Reset, Slow, Status
+from fakes.microsoft.entra import GRAPH_ROLE, SCEP_ROLE
 from shared import wiring
 from shared.scep.message import PKIStatus
-from tests.intune.fake import FakeIntune, Fault, Garbage, Hold, Lost, Reset, Slow, Status
-from tests.intune.fake.entra import GRAPH_ROLE, SCEP_ROLE
 from tests.intune.scene import Scene
 
 LASTING: list[tuple[str, Fault]] = [

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from fakes.microsoft import FakeIntune, Lost, Reset, Status
+from fakes.microsoft.entra import CLIENT_SECRET, GRAPH_ROLE
 from shared.errors import IntuneUnavailable
 from shared.intune.client import IntuneClient, Issuance
 from shared.intune.wire import CallRefused
-from tests.intune.fake import FakeIntune, Lost, Reset, Status
-from tests.intune.fake.entra import CLIENT_SECRET, GRAPH_ROLE
 from tests.intune.scene import NOT_AFTER, allowed, client_for, refused
 from tests.scep.authority import csr
 

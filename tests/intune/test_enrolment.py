@@ -8,10 +8,10 @@ from threading import Event
 
 import pytest
 
+from fakes.microsoft import Hold
 from shared.scep.client import Requester
 from shared.scep.message import FailInfo, PKIStatus
 from shared.x509.certificate import Certificate
-from tests.intune.fake import Hold
 from tests.intune.scene import DEVICE, SUBJECT, Scene, bytes_told, device_uri, upn
 from tests.scep.authority import csr, key, self_signed
 

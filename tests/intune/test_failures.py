@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from fakes.microsoft import Code, Lost, Reset, Slow, Status
 from shared import errors
 from shared.errors import IssuanceFault, KeyUnavailable, PKIError, StoreUnavailable
 from shared.intune.hresults import description_of, hresult_of
 from shared.intune.reporting import COMES_AGAIN
 from shared.intune.sweep import GIVE_UP_AFTER
 from shared.scep.message import PKIStatus
-from tests.intune.fake import Code, Lost, Reset, Slow, Status
 from tests.intune.scene import Scene, bytes_told, sweep
 
 UNSIGNED = {

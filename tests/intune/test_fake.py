@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.intune.fake import FakeIntune
-from tests.intune.fake.entra import CLIENT, CLIENT_SECRET, SCEP_ROLE, TENANT
+from fakes.microsoft import FakeIntune
+from fakes.microsoft.entra import CLIENT, CLIENT_SECRET, SCEP_ROLE, TENANT
 from tests.scep.authority import csr
 
 INTUNE_SCOPE, GRAPH_SCOPE = (

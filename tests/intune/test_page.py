@@ -26,6 +26,7 @@ def test_every_value_has_its_row_and_its_default() -> None:
     assert set(rows) == {name.upper() for name in fields}
     for name, field in fields.items():
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        default = str(default).lower() if isinstance(default, bool) else default
         told = "required" if field.is_required() else f"`{default}`" if default else "empty"
         assert rows[name.upper()] == told, name
 

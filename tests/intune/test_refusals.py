@@ -11,11 +11,11 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from fakes.microsoft import Code
 from shared.intune.verdicts import VERDICTS, Outcome
 from shared.record.remedies import remedy
 from shared.record.timeline import TransactionTimeline
 from shared.scep.message import FailInfo, PKIStatus
-from tests.intune.fake import Code
 from tests.intune.scene import SUBJECT, Scene, device_uri
 from tests.scep.authority import NOW, csr, key, self_signed
 

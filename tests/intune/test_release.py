@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from fakes.microsoft import Code, FakeIntune, Fault, Garbage, Hold, Lost, Reset, Slow, Status
 from shared import wiring
 from shared.errors import StoreUnavailable
 from shared.intune.release import WITHDRAWN_BY
@@ -14,7 +15,6 @@ from shared.intune.reporting import GENERATIONS
 from shared.scep.client import Reply
 from shared.scep.message import FailInfo, PKIStatus
 from shared.store.ports import Status as CertificateStatus
-from tests.intune.fake import Code, FakeIntune, Fault, Garbage, Hold, Lost, Reset, Slow, Status
 from tests.intune.scene import Scene
 
 LASTING: list[Fault] = [

@@ -9,13 +9,13 @@ from threading import Event
 
 import pytest
 
+from fakes.microsoft import Code, FakeIntune, Hold, Status
 from shared import wiring
 from shared.intune.release import WITHDRAWN_BY
 from shared.intune.sweep import FORGET_AFTER, PATIENCE
 from shared.scep.message import PKIStatus
 from shared.store.ports import Status as CertificateStatus
 from tests.ca.stores import Crash
-from tests.intune.fake import Code, FakeIntune, Hold, Status
 from tests.intune.scene import Device, Scene, sweep
 
 MINUTE = timedelta(minutes=1)

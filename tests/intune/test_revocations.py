@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from fakes.microsoft import FakeIntune, Garbage, Lost, Reset, Status, Unrecorded
 from shared.errors import IntuneUnavailable
 from shared.intune.client import IntuneClient
 from shared.intune.revocations import RevocationError, RevocationRequest, RevocationResult, requests_in
 from shared.intune.wire import CallRefused
-from tests.intune.fake import FakeIntune, Garbage, Lost, Reset, Status, Unrecorded
 
 DOWNLOAD, UPLOAD = "downloadRevocationRequests", "uploadRevocationResults"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from fakes.microsoft import Code, FakeIntune
 from local.azurite import Azurite
 from shared.scep.client import build_request, read_reply
 from shared.scep.message import PKIStatus
 from tests.e2e.counted import CountedApplication
 from tests.functions.memory import environment, make_ca
-from tests.intune.fake import Code, FakeIntune
 from tests.intune.scene import PROFILES, device_uri, text_of, upn
 from tests.scep.authority import POLICY, csr, self_signed
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
+from fakes.microsoft import FakeIntune, Status
+from fakes.microsoft.entra import IDENTITY_HEADER, SCEP_ROLE
 from shared.errors import IntuneUnavailable
 from shared.intune.client import IntuneClient
-from tests.intune.fake import FakeIntune, Status
-from tests.intune.fake.entra import IDENTITY_HEADER, SCEP_ROLE
 from tests.intune.scene import NOT_AFTER, allowed, client_for, refused
 from tests.scep.authority import csr, key
 

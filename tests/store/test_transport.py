@@ -16,8 +16,8 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import HttpRequest
 
+from fakes.tls import tls_server
 from shared.store.transport import StorageTransport
-from tests.commands.tls import tls_server
 from tests.store.line import HANG_UP, Line, answer, serving
 
 

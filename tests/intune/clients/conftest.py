@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from fakes.microsoft import FakeIntune
 from local.azurite import Azurite
 from tests.e2e.host import Host
 from tests.e2e.site import Site
-from tests.intune.fake import FakeIntune
 
 POLICY = Path(__file__).with_name("profiles.toml")
 

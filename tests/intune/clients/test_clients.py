@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from fakes.microsoft import Code, Status
 from tests.e2e import certmonger
 from tests.e2e.certmonger import Certmonger
 from tests.e2e.messages import enrolment
@@ -17,7 +18,6 @@ from tests.e2e.relying_party import RelyingParty
 from tests.e2e.scepclient import ScepClient
 from tests.e2e.strongswan import StrongSwan
 from tests.intune.clients.conftest import Managed
-from tests.intune.fake import Code, Status
 
 pytestmark = [pytest.mark.host, pytest.mark.client]
 

@@ -11,13 +11,13 @@ from threading import Event
 import httpx
 import pytest
 
+from fakes.microsoft import FakeIntune, Hold
 from local.azurite import Azurite
 from shared.scep.message import PKIStatus
 from shared.store.connection import StorageConnection
 from shared.store.outbox_table import TableOutbox
 from tests.e2e.messages import enrolment
 from tests.intune.clients.conftest import Managed, environment, site_in
-from tests.intune.fake import FakeIntune, Hold
 
 pytestmark = pytest.mark.host
 

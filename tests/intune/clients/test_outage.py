@@ -17,12 +17,12 @@ from typing import Self
 import httpx
 import pytest
 
+from fakes.microsoft import FakeIntune, Reset, Slow, Status
 from local.azurite import Azurite
 from shared.scep.message import PKIStatus
 from tests.e2e.host import Host
 from tests.e2e.messages import Message, enrolment
 from tests.intune.clients.conftest import Managed, environment, site_in
-from tests.intune.fake import FakeIntune, Reset, Slow, Status
 
 pytestmark = pytest.mark.host
 

@@ -13,13 +13,18 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self
 
-from tests.commands.tls import tls_server
-from tests.intune.fake.entra import CLIENT, CLIENT_SECRET, TENANT, Entra
-from tests.intune.fake.faults import Code, Fault, Garbage, Hold, Lost, Reset, Slow, Status, Unrecorded
-from tests.intune.fake.graph import Graph
-from tests.intune.fake.parts import Part, Refused, Reply, Request
-from tests.intune.fake.revocations import Revocations
-from tests.intune.fake.scep import Scep
+from fakes.microsoft.configurations import Configurations
+from fakes.microsoft.directory import Directory
+from fakes.microsoft.entra import CLIENT, CLIENT_SECRET, TENANT, Entra
+from fakes.microsoft.faults import Code, Fault, Garbage, Hold, Lost, Reset, Slow, Status, Unrecorded
+from fakes.microsoft.graph import Graph
+from fakes.microsoft.managed import ManagedDevices
+from fakes.microsoft.parts import Part, Refused, Reply, Request
+from fakes.microsoft.principals import Principals
+from fakes.microsoft.revocations import Revocations
+from fakes.microsoft.scep import Scep
+from fakes.microsoft.subscriptions import Subscriptions
+from fakes.tls import tls_server
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,13 @@ class FakeIntune:
         self.graph = Graph(self.entra)
         self.scep = Scep(self.entra, self.graph)
         self.revocations = Revocations(self.entra, self.graph)
+        self.directory = Directory(self.entra)
+        self.managed = ManagedDevices(self.entra)
         self.parts: list[Part] = [self.entra, self.graph, self.scep, self.revocations]
+        self.subscriptions = Subscriptions(self.entra, TENANT)
+        self.configurations = Configurations(self.entra)
+        self.principals = Principals(self.entra)
+        self.parts += [self.directory, self.managed, self.subscriptions, self.configurations, self.principals]
         self.calls: list[Call] = []
         self._lock = Lock()
         self._script: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
@@ -139,9 +150,10 @@ class FakeIntune:
                 elif isinstance(reply, Status):
                     self._write(reply.status, reply.body, dict(reply.headers))
                 else:
-                    self._write(reply.status, json.dumps(reply.document).encode(), {})
+                    body = b"" if reply.status == 204 else json.dumps(reply.document).encode()
+                    self._write(reply.status, body, {})
 
-            do_POST = do_GET  # noqa: N815
+            do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
             def _reset(self) -> None:
                 linger = struct.pack("ii", 1, 0)  # what is not sent is thrown away, with a RST

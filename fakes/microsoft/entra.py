@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.intune.fake.parts import Refused, Reply, Request
+from fakes.microsoft.parts import Refused, Reply, Request
 
 TENANT = "5c0ffee0-1111-4222-8333-444455556666"
 CLIENT = "aaaabbbb-cccc-4ddd-8eee-ffff00001111"
@@ -18,6 +18,19 @@ IDENTITY_HEADER = "identity-header-of-the-tests"
 GRAPH = "https://graph.microsoft.com"
 INTUNE = "https://api.manage.microsoft.com/"
 SCEP_ROLE, GRAPH_ROLE = "scep_challenge_provider", "Application.Read.All"
+DIRECTORY_ROLES = frozenset(
+    {
+        "Device.Read.All",
+        "User.Read.All",
+        "Group.Read.All",
+        "DeviceManagementManagedDevices.Read.All",
+        "DeviceManagementConfiguration.Read.All",
+    }
+)
+ADMINISTRATOR_ROLES = frozenset(
+    {"AppRoleAssignment.ReadWrite.All", "DeviceManagementConfiguration.ReadWrite.All", GRAPH_ROLE}
+)
+"""What a person has who sets a tenant up."""
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -38,7 +51,7 @@ class Entra:
     graph_audience: str = GRAPH
     intune_audience: str = INTUNE
     lifetime: int = 3600
-    roles: set[str] = field(default_factory=lambda: {SCEP_ROLE, GRAPH_ROLE})
+    roles: set[str] = field(default_factory=lambda: {SCEP_ROLE, GRAPH_ROLE, *DIRECTORY_ROLES})
     certificate_key: rsa.RSAPublicKey | None = None
     tokens: dict[str, Token] = field(default_factory=dict)
 
@@ -54,6 +67,16 @@ class Entra:
         if act == "openid-configuration":
             return Reply(200, self._configuration())
         return self._by_identity(request) if act == "managed identity" else self._by_registration(request)
+
+    def check_graph(self, request: Request, *roles: str) -> None:
+        """Raises Refused unless the request has a token for Graph that has one of the roles."""
+        token = self.tokens.get(request.bearer)
+        if token is None or token.audience != self.graph_audience or time.time() >= token.ends_at:
+            raise Refused(401, "InvalidAuthenticationToken")
+        if not token.roles & set(roles):
+            raise Refused(
+                403, "Authorization_RequestDenied: Insufficient privileges to complete the operation."
+            )
 
     def check(self, request: Request, audience: str, role: str) -> None:
         """Raises Refused unless the request has a token for the audience that has the role."""

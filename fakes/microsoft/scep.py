@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.intune.fake.challenges import Challenges, Rejected
-from tests.intune.fake.entra import SCEP_ROLE, Entra
-from tests.intune.fake.graph import Graph
-from tests.intune.fake.parts import Refused, Reply, Request, check_call, texts
+from fakes.microsoft.challenges import Challenges, Rejected
+from fakes.microsoft.entra import SCEP_ROLE, Entra
+from fakes.microsoft.graph import Graph
+from fakes.microsoft.parts import Refused, Reply, Request, check_call, texts
 
 VERSION = "2018-02-20"
 _ACTIONS = ("validateRequest", "successNotification", "failureNotification")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.intune.fake.entra import GRAPH_ROLE, Entra
-from tests.intune.fake.parts import Refused, Reply, Request, check_request_id
+from fakes.microsoft.entra import GRAPH_ROLE, Entra
+from fakes.microsoft.parts import Refused, Reply, Request, check_request_id
 
 APP_ID = "0000000a-0000-0000-c000-000000000000"
 _PAGE = 2

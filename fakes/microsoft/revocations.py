@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from tests.intune.fake.entra import SCEP_ROLE, Entra
-from tests.intune.fake.graph import Graph
-from tests.intune.fake.parts import Refused, Reply, Request, check_call
+from fakes.microsoft.entra import SCEP_ROLE, Entra
+from fakes.microsoft.graph import Graph
+from fakes.microsoft.parts import Refused, Reply, Request, check_call
 
 VERSION = "5019-05-05"
 _ACTIONS = ("downloadRevocationRequests", "uploadRevocationResults")
