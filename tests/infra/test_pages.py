@@ -13,7 +13,7 @@ import typer.main
 
 from commands.cli import cli
 from functions.authorisation import ADMINISTRATOR
-from tests.infra.test_bicep import FILES, PARAMETERS, ROOT
+from tests.infra.test_bicep import FILES, PARAMETERS, ROOT, bindings_of_the_code
 
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 SIZING = (ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
@@ -103,6 +103,29 @@ def inputs() -> dict[str, float]:
     }
 
 
+def runs_a_year(schedule: str) -> int:
+    """Of a timer: six fields, seconds first."""
+    second, minute, hour, *days = schedule.split()
+    assert second.isdecimal()
+    assert days == ["*"] * 3
+    return _moments(minute, 60) * _moments(hour, 24) * 365
+
+
+def _moments(field: str, whole: int) -> int:
+    if field.startswith("*"):
+        return whole // int(field.removeprefix("*").removeprefix("/") or 1)
+    return len(field.split(","))
+
+
+def test_the_timers_are_those_of_the_code() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "functions").glob("*.py")]
+    schedules = [each for source in sources for each in re.findall(r'schedule="([^"]*)"', source)]
+    assert len(schedules) > 10
+    assert inputs()["executions of timers per year"] == sum(map(runs_a_year, schedules))
+    queues = {queue for _, queue in bindings_of_the_code()}
+    assert inputs()["queue requests per second of a running instance"] == len(queues) / 2
+
+
 def year(certificates: int, given: dict[str, float]) -> dict[str, float]:
     """What a year costs."""
     checks = certificates * given["status checks per certificate and year"]
@@ -111,12 +134,17 @@ def year(certificates: int, given: dict[str, float]) -> dict[str, float]:
     seconds = executions * given["seconds of an instance per execution"] * given["GB of an instance"]
     requests = certificates * given["storage requests per certificate"]
     requests += checks * given["storage requests per status check"]
+    requests += given["executions of timers per year"] * given["storage requests per run of a timer"]
     found = {
         "compute": max(0, seconds - given["free GB-seconds a year"]) * given["price of a GB-second"],
         "executions": max(0, executions - given["free executions a year"])
         / 1e6
         * given["price of a million executions"],
         "storage requests": requests / 10_000 * given["price of 10,000 storage requests"],
+        "queue requests": min(executions * given["seconds of an instance per execution"], 365 * 86_400)
+        * given["queue requests per second of a running instance"]
+        / 10_000
+        * given["price of 10,000 queue requests"],
         "storage": certificates
         * given["KB stored per certificate"]
         / 1e6
