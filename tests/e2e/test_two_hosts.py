@@ -209,13 +209,14 @@ def watched(pair: Pair) -> Iterator[Watch]:
 
 @contextmanager
 def busy_timers(pair: Pair) -> Iterator[None]:
-    """CRLs are asked for on both hosts all the time, by timer and by hand."""
+    """CRLs are asked for on both hosts all the time, by timer and by hand, and the RA is renewed on the way."""
     over = threading.Event()
 
     def run() -> None:
         while not over.wait(0.5):
             pair.run_timer("publish_crl_when_due")
             pair.run_timer("reconcile_crl")
+            pair.run_timer("renew_ra")
             for host in pair.hosts:
                 if host.process.poll() is None:
                     with suppress_ends(host):
@@ -273,6 +274,7 @@ def test_one_host_is_killed_under_load_and_nobody_fails(pair: Pair) -> None:
         record["serial"] for number in range(0, DEVICES, 10) for record in _records(survivor, number)
     }
     assert on_record == {certificates[number].serial_hex for number in range(0, DEVICES, 10)}
+    assert len(ra_identities(pair)) >= 2
     check_sequence(watch, survivor.output())
     der = survivor.http.get(f"/crl/{pair.site.issuing}.crl").content
     crl = parse_crl(der)
