@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from commands import outside
 from commands.session import DEFAULT_SETTINGS, Json, SettingsFile, console, local_values, show
 from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
@@ -18,6 +19,8 @@ from shared.pfx.import_key_folder import SoftwareImportKeys
 from shared.x509.certificate import Certificate
 
 cli = typer.Typer(no_args_is_help=True)
+cli.command("check")(outside.check)
+cli.command("orphans")(outside.orphans)
 
 Folder = Annotated[
     Path | None, typer.Option("--folder", help="The CA's folder (default: SCEPTER_CA_FOLDER).")

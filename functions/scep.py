@@ -66,16 +66,13 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
         return text(404, "This profile is not for SCEP: its keys are made here, on an order.")
     if operation == "getcacaps":
         with _prelude(req, app, name, "caps"):
-            next_ca = app.successor() is not None
+            next_ca = not profile.ca and app.successor() is not None
             return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
         with _prelude(req, app, name, "ca-certificate"):
-            ra = app.ra.current(app.clock())
-            return binary(
-                ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert), _CA_CERTIFICATES
-            )
+            return binary(_ca_certificates(app, profile), _CA_CERTIFICATES)
     if operation == "getnextcacert":
-        message = app.succession.message() if app.successor() else None
+        message = app.succession.message() if not profile.ca and app.successor() else None
         return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
     if operation == "pkioperation":
         return _pki_operation(req, app, profile)
@@ -100,7 +97,14 @@ def _pki_operation(req: func.HttpRequest, app: Application, profile: Profile) ->
     if not message:
         raise MalformedMessage("PKIOperation without a message", public="The message is missing.")
     with _traced(req, app, profile) as timeline:
-        return binary(app.scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
+        scep = app.scep_under(profile.ca)
+        return binary(scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
+
+
+def _ca_certificates(app: Application, profile: Profile) -> bytes:
+    ra = app.ra.current(app.clock())
+    outside = app.identity_of(profile.ca) if profile.ca else None
+    return ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert, outside=outside)
 
 
 def _prelude(

@@ -97,6 +97,16 @@ class IntuneUnavailable(DependencyError):
     """Microsoft Intune or Graph cannot be used now."""
 
 
+class IssuerUnavailable(DependencyError):
+    """An outside CA cannot be used now."""
+
+
+class IssuancePending(DependencyError):
+    """An outside CA has taken the request and wants to be asked again later."""
+
+    public = "The request is being worked on. Ask again later."
+
+
 class Overloaded(DependencyError):
     """This worker carries as many requests as it can; nothing was begun, and another worker may be free."""
 

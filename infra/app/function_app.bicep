@@ -5,44 +5,17 @@ param tags object
 param identityName string
 param storageName string
 param deploymentContainer string
-param vaultName string
-param applicationInsightsName string
-param publicUrl string
-param defaultProfile string
-param callers array
-param eventSources array
+param settings object
 param managementClientId string
+param instanceMemoryMB int
 param maximumInstanceCount int
 param callsPerInstance int
+param alwaysReadyQueueInstances int
+param alwaysReadyHttpInstances int
 
-var secrets = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets'
-
-// Names are those of shared/config/, or Azure's own; tests/infra knows both.
-var settings = {
-  AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
-  AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
-  AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
-  AzureWebJobsStorage__credential: 'managedidentity'
-  AzureWebJobsStorage__clientId: identity.properties.clientId
-  AzureWebJobsDisableHomepage: 'true'
-  APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
-  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-  PYTHON_THREADPOOL_THREAD_COUNT: string(callsPerInstance)
-  SCEPTER_MAX_ENROLMENTS: string(2 * callsPerInstance)
-  SCEPTER_PUBLIC_URL: publicUrl
-  SCEPTER_DEFAULT_PROFILE: defaultProfile
-  SCEPTER_CHALLENGE_KEYS: '@Microsoft.KeyVault(SecretUri=${secrets}/challenge-keys/)'
-}
-var callerSettings = toObject(
-  callers,
-  caller => 'SCEPTER_CALLER_SECRETS__${toUpper(replace(caller, '-', '_'))}',
-  caller => '@Microsoft.KeyVault(SecretUri=${secrets}/caller-${caller}/)'
-)
-var eventSettings = toObject(
-  eventSources,
-  source => 'SCEPTER_EVENT_SECRETS__${toUpper(replace(source, '-', '_'))}',
-  source => '@Microsoft.KeyVault(SecretUri=${secrets}/events-${source}/)'
-)
+// A function of a queue scales by itself; wipes are what should not wait for a cold start.
+var alwaysReadyQueue = [{ name: 'function:handle_device_event', instanceCount: alwaysReadyQueueInstances }]
+var alwaysReadyHttp = [{ name: 'http', instanceCount: alwaysReadyHttpInstances }]
 var entra = {
   azureActiveDirectory: {
     enabled: true
@@ -62,10 +35,6 @@ resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
   name: storageName
 }
 
-resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
-  name: applicationInsightsName
-}
-
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: 'plan-${name}'
   location: location
@@ -78,7 +47,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   name: name
   location: location
-  tags: union(tags, { 'azd-service-name': 'scepter' })
+  tags: tags
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
@@ -87,14 +56,19 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   properties: {
     serverFarmId: plan.id
     // CRLs and CA certificates have to be fetched over http, or checking a certificate would need another check first.
+    // The code takes secrets over https only.
     httpsOnly: false
     keyVaultReferenceIdentity: identity.id
-    siteConfig: { minTlsVersion: '1.2' }
+    siteConfig: { minTlsVersion: '1.2', ftpsState: 'Disabled' }
     functionAppConfig: {
       runtime: { name: 'python', version: '3.13' }
       scaleAndConcurrency: {
-        instanceMemoryMB: 2048
+        instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
+        alwaysReady: concat(
+          alwaysReadyQueueInstances > 0 ? alwaysReadyQueue : [],
+          alwaysReadyHttpInstances > 0 ? alwaysReadyHttp : []
+        )
         triggers: { http: { perInstanceConcurrency: callsPerInstance } }
       }
       deployment: {
@@ -114,8 +88,17 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(settings, callerSettings, eventSettings)
+  properties: settings
 }
+
+// Passwords of a publishing profile are keys, too.
+resource publishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = [
+  for kind in ['scm', 'ftp']: {
+    parent: app
+    name: kind
+    properties: { allow: false }
+  }
+]
 
 // Always on, even with no provider: it is what keeps strangers from sending x-ms-client-principal headers, which the
 // management API believes. Anonymous requests pass, because SCEP and CRL clients have no Entra identity.
@@ -132,4 +115,6 @@ resource authentication 'Microsoft.Web/sites/config@2024-04-01' = {
 }
 
 output name string = app.name
+output planId string = plan.id
 output host string = app.properties.defaultHostName
+output verification string = app.properties.customDomainVerificationId

@@ -10,6 +10,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: 30
+    features: { disableLocalAuth: true }
   }
 }
 
@@ -26,3 +27,5 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 output name string = applicationInsights.name
+output workspaceName string = workspace.name
+output connectionString string = applicationInsights.properties.ConnectionString // useless without an identity

@@ -2,13 +2,16 @@
 param name string
 param location string
 param tags object
+param sku string
+@description('Queues that results of orders may be told on, SCEPTER_RESULT_QUEUES.')
+param resultQueues array
 
 // tests/infra compares these with the names in the code.
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
   'devices', 'events', 'parked', 'holds', 'brake'
   'directory', 'subscriptions', 'notes'
-  'orders', 'deliveries', 'parcels', 'pfxrequests'
+  'orders', 'deliveries', 'parcels', 'pfxrequests', 'submissions'
 ]
 var queues = [
   'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
@@ -24,10 +27,11 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: 'Standard_ZRS' }
+  sku: { name: sku }
   properties: {
     allowSharedKeyAccess: false
     allowBlobPublicAccess: false
+    allowCrossTenantReplication: false
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true // the function app serves CRLs over http, the account itself does not
@@ -52,7 +56,7 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2023-05-0
 }
 
 resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' = [
-  for queueName in queues: {
+  for queueName in concat(queues, resultQueues): {
     parent: queueService
     name: queueName
   }
@@ -68,7 +72,7 @@ resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01'
 }
 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = [
-  for containerName in concat(containers, [deploymentContainer]): {
+  for containerName in concat(containers, [deploymentContainer, '${deploymentContainer}-2']): {
     parent: blobService
     name: containerName
     properties: { publicAccess: 'None' }

@@ -2,7 +2,6 @@
 param name string
 param location string
 param tags object
-param sku string
 
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   name: name
@@ -10,7 +9,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   tags: tags
   properties: {
     tenantId: tenant().tenantId
-    sku: { family: 'A', name: sku }
+    sku: { family: 'A', name: 'premium' } // keys in hardware
     enableRbacAuthorization: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.ca.issuer import Issuer
@@ -27,7 +27,8 @@ REPEAT_WINDOW = timedelta(hours=24)
 class Order:
     """Who gets a certificate and on whose word. `identity` makes repeats of one request recognisable.
 
-    `device` and `user` are ids (empty if unknown); `predecessor` is the serial that a renewal replaces.
+    `device` and `user` are ids (empty if unknown); `predecessor` is the serial that a renewal replaces. `request` is
+    the certification request (DER) as it was received, for an outside CA: ours do without.
     """
 
     identity: str
@@ -37,6 +38,7 @@ class Order:
     user: str = ""
     predecessor: str = ""
     challenge_minted_at: datetime | None = None
+    request: bytes = field(default=b"", repr=False, compare=False)
 
     def owners(self, subject: Name) -> tuple[str, ...]:
         """The owners to index under: the device, the user, or the subject when neither is known.
@@ -155,7 +157,7 @@ class CertificateAuthority:
             raise ChallengeRejected(f"replay: identity {order.identity} was claimed with another key")
         record = self._store.find(claim.issuer, claim.serial)
         if record is not None:
-            return _answer_again(record, now)
+            return answer_again(record, now)
         if claim.issuer != self.issuer.id or now - claim.claimed_at > REPEAT_WINDOW:
             raise ChallengeRejected("claimed too long ago, or under a former issuer, and never finished")
         return self._complete(claim, order, now)
@@ -164,7 +166,7 @@ class CertificateAuthority:
         certificate = self.sign(claim)
         record = self.put_on_record(claim, certificate, order, now=now)
         if record.etag:  # it was read: somebody was first
-            return _answer_again(record, now)
+            return answer_again(record, now)
         return Issued(certificate, record, repeated=False)
 
 
@@ -215,7 +217,8 @@ def unsigned_record(claim: Claim, now: datetime) -> CertificateRecord:
     )
 
 
-def _answer_again(record: CertificateRecord, now: datetime) -> Issued:
+def answer_again(record: CertificateRecord, now: datetime) -> Issued:
+    """What is on record, for a request that was served. Raises ChallengeRejected if it is revoked or over 24 h old."""
     if record.status is not Status.GOOD or record.certificate is None:
         raise ChallengeRejected(f"the certificate {record.serial} of this request is {record.status.value}")
     if now - record.issued_at > REPEAT_WINDOW:

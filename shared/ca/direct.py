@@ -6,6 +6,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.asn1 import oids
 from shared.asn1.pem import from_pem, is_pem
-from shared.ca.authority import REPEAT_WINDOW, CertificateAuthority, Issued, Order
+from shared.ca.authority import REPEAT_WINDOW, Issued, Order
+from shared.ca.ports import IssuingAuthority
 from shared.errors import ChallengeRejected, MalformedMessage, PolicyViolation, RequestError
 from shared.policy.owner import check_owner, check_validity
 from shared.policy.profile import Profile
@@ -77,9 +79,10 @@ class DirectOrder(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class DirectIssuance:
-    """Serves administrators. `backdate` is how far notBefore lies in the past."""
+    """Serves administrators. `authorities` gives the CA that a profile names, `backdate` is how far notBefore lies in
+    the past."""
 
-    authority: CertificateAuthority
+    authorities: Callable[[str], IssuingAuthority]
     profiles: Profiles
     backdate: timedelta
 
@@ -109,28 +112,37 @@ class DirectIssuance:
         _check_extensions(request)
         validity = timedelta(days=order.validity_days) if order.validity_days else None
         template = profile.authorize(request, now=now, backdate=self.backdate, validity=validity)
-        return self.authority.issue(template, self._order(order, profile, request, principal, now), now=now)
+        authority = self.authorities(profile.ca)
+        ordered = _order(order, profile, request, principal, now, authority)
+        return authority.issue(template, ordered, now=now)
 
-    def _order(
-        self, order: DirectOrder, profile: Profile, request: CertificateRequest, principal: str, now: datetime
-    ) -> Order:
-        """Yesterday's if it was served less than 24 h ago, else today's: after a day the same request, of a server
-        that keeps its key, is a new one."""
 
-        def on(day: date) -> Order:
-            return Order(
-                identity=_identity(profile, request, day),
-                profile=profile.name,
-                vouched_by=f"administrator:{principal}",
-                device=order.device,
-                user=order.user,
-            )
+def _order(
+    order: DirectOrder,
+    profile: Profile,
+    request: CertificateRequest,
+    principal: str,
+    now: datetime,
+    authority: IssuingAuthority,
+) -> Order:
+    """Yesterday's if it was served less than 24 h ago, else today's: after a day the same request, of a server
+    that keeps its key, is a new one."""
 
-        yesterday = on(now.date() - timedelta(days=1))
-        claim = self.authority.find_claim(yesterday, request.subject)
-        if claim is not None and now - claim.claimed_at <= REPEAT_WINDOW:
-            return yesterday
-        return on(now.date())
+    def on(day: date) -> Order:
+        return Order(
+            identity=_identity(profile, request, day),
+            profile=profile.name,
+            vouched_by=f"administrator:{principal}",
+            device=order.device,
+            user=order.user,
+            request=request.der,
+        )
+
+    yesterday = on(now.date() - timedelta(days=1))
+    claim = authority.find_claim(yesterday, request.subject)
+    if claim is not None and now - claim.claimed_at <= REPEAT_WINDOW:
+        return yesterday
+    return on(now.date())
 
 
 def _identity(profile: Profile, request: CertificateRequest, day: date) -> str:

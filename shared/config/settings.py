@@ -12,6 +12,7 @@ from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
 from shared.config.imported import ImportedSettings
 from shared.config.intune import IntuneSettings
+from shared.config.outside import OutsideSettings
 from shared.config.pfx import PFXSettings
 from shared.config.status import StatusSettings
 from shared.config.vault import VaultSettings
@@ -28,6 +29,7 @@ class Settings(
     StatusSettings,
     IntuneSettings,
     EnrolmentSettings,
+    OutsideSettings,
     VaultSettings,
     AuthoritySettings,
     DeploymentSettings,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from shared.ca.authority import CertificateAuthority, Issued, Order
-from shared.ca.issuer import Issuer
+from shared.ca.authority import Issued, Order
+from shared.ca.ports import IssuingAuthority
 from shared.errors import ChallengeRejected, Conflict, DependencyError, IntuneUnavailable
 from shared.intune.hresults import description_of, hresult_of
 from shared.intune.release import NotReleased, Release
@@ -32,9 +32,10 @@ _NOT_OURS: Final = (NotReleased, IntuneUnavailable, CallRefused)
 
 @dataclass(frozen=True, slots=True)
 class IntuneReporter:
-    """An EnrollmentReporter. `seal` makes of a request, which carries its challenge, what may lie in storage."""
+    """An EnrollmentReporter. `authority_over` gives the CA with the record it is to keep, `seal` makes of a request,
+    which carries its challenge, what may lie in storage."""
 
-    issuer: Issuer
+    authority_over: Callable[[CertificateStore], IssuingAuthority]
     records: CertificateStore
     release: Release
     reports: FailureReports
@@ -46,7 +47,7 @@ class IntuneReporter:
             watched = _Watched(self.records, self.release)
             try:
                 with attempt.timeline.step("issue"):
-                    issued = self._authority(watched).issue(template, each, now=attempt.now)
+                    issued = self.authority_over(watched).issue(template, each, now=attempt.now)
             except ChallengeRejected:
                 if self._withdrawn(each, template.subject):
                     continue
@@ -59,7 +60,7 @@ class IntuneReporter:
         request = attempt.request
         for each in generations(order):
             watched = _Watched(self.records, self.release)
-            authority = self._authority(watched)
+            authority = self.authority_over(watched)
             if authority.find_claim(each, request.subject) is None:
                 return None
             if self._withdrawn(each, request.subject):
@@ -92,9 +93,6 @@ class IntuneReporter:
         except Exception:
             # The device has its answer in any case.
             log.exception("transaction %s: its failure cannot be reported to Intune", attempt.transaction_id)
-
-    def _authority(self, store: CertificateStore) -> CertificateAuthority:
-        return CertificateAuthority(self.issuer, store)
 
     def _withdrawn(self, order: Order, subject: Name) -> bool:
         """Whether what the order got was withdrawn, so that the same request may get another certificate."""

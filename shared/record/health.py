@@ -99,6 +99,14 @@ def crl(this_update: datetime | None, next_update: datetime | None, now: datetim
         yield Finding("CRL", Level.OK, f"holds until {next_update:%Y-%m-%d %H:%M}Z")
 
 
+def orphans(subject: str, count: int) -> Finding:
+    """Requests to an outside CA whose certificate nobody here has."""
+    if not count:
+        return Finding(subject, Level.OK, "what was asked of it is on record")
+    remedy = "manage.py ca orphans; look for them at that CA, revoke them there, then ca orphans --dismiss ID"
+    return Finding(subject, Level.WARNING, f"{count} requests have no known end", remedy)
+
+
 def ends(
     subject: str, not_after: datetime, now: datetime, *, remedy: str, soon: timedelta = _SOON
 ) -> Finding:

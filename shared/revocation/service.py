@@ -6,8 +6,8 @@ States: good -> held | revoked; held -> good | revoked. Revoked is final. Every 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +37,8 @@ REASONS = (
     "certificateHold",
     "privilegeWithdrawn",
 )
+MARKED_ONLY = "not revoked at its CA"
+"""In the note of a certificate of an outside CA."""
 _TRIES = 4
 
 
@@ -46,11 +48,13 @@ class Records(CertificateStore, Inventory, RevocationStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RevocationService:
-    """`crl_requests` asks the CRL publisher; `clock` gives the time now."""
+    """`crl_requests` asks the CRL publisher; `clock` gives the time now. `outside` names outside CAs by id: only they
+    can revoke what they issued, and all that is done here is to mark the record."""
 
     records: Records
     crl_requests: CRLRequests
     clock: Callable[[], datetime]
+    outside: Mapping[str, str] = field(default_factory=dict)
 
     def revoke(self, issuer: str, serial: str, reason: str, *, by: str, note: str = "") -> CertificateRecord:
         """Revoke or hold a certificate. Raises UnknownCertificate, PolicyViolation (no such reason), Conflict."""
@@ -130,6 +134,8 @@ class RevocationService:
     def _apply(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
         # The record last: whoever repeats a cut-off revocation finds the record as it was and does all of it again.
         # The other way round, a revoked certificate could wait for the CRL at half-life.
+        if record.issuer in self.outside:
+            return self._mark(record, revocation)
         change = RevocationChange(record.issuer, record.serial, self.clock(), revocation)
         self.records.note_change(change)
         self.crl_requests.ask(record.issuer)
@@ -137,8 +143,28 @@ class RevocationService:
         log.info("certificate %s is now %s", record.serial, stored.status.value)
         return stored
 
+    def _mark(self, record: CertificateRecord, revocation: Revocation | None) -> CertificateRecord:
+        """No CRL and no OCSP of ours says anything of it; it renews nothing here any more, and is not sent again."""
+        name = self.outside[record.issuer]
+        if revocation is not None:
+            mark = f"{MARKED_ONLY} (CA {name})"
+            note = revocation.note if mark in revocation.note else f"{revocation.note} {mark}".strip()
+            revocation = replace(revocation, note=note)
+        if revocation == record.revocation:
+            return record
+        stored = self.records.set_revocation(record, revocation)
+        log.warning(
+            "certificate %s is %s here only: the same has to be done at CA %s",
+            record.serial,
+            stored.status.value,
+            name,
+        )
+        return stored
+
     def _restate(self, issuer: str, serial: str) -> None:
         """Somebody was first, and our change row may lie over theirs: write what the record says now."""
+        if issuer in self.outside:
+            return
         record = self.records.find(issuer, serial)
         if record is not None:
             self.records.note_change(RevocationChange(issuer, serial, self.clock(), record.revocation))

@@ -1,4 +1,5 @@
-"""PENDING and CertPoll (RFC 8894 3.3.3): a request that passed challenge and policy waits for an administrator.
+"""PENDING and CertPoll (RFC 8894 3.3.3): a request that passed challenge and policy waits for an administrator, or
+for an outside CA that takes its time.
 
 It is issued at the first message about it after its approval, under the identity of the order it came with, so that
 whoever repeats gets the same certificate. What is issued is what is on record, whatever the message says.
@@ -7,18 +8,20 @@ whoever repeats gets the same certificate. What is issued is what is on record, 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 
 from shared.asn1 import writer
 from shared.asn1.reader import read_der
-from shared.ca.authority import CertificateAuthority, Issued, Order
-from shared.errors import ChallengeRejected, Conflict, PolicyViolation, UnknownCertificate
+from shared.ca.authority import Issued, Order
+from shared.ca.ports import IssuingAuthority
+from shared.errors import ChallengeRejected, Conflict, IssuancePending, PolicyViolation, UnknownCertificate
 from shared.policy.authorization import period
 from shared.scep.exchange import Exchange
+from shared.scep.ports import RequestSeal
 from shared.scep.renewal import Renewals
-from shared.store.pending import Decision, PendingRequest, PendingRequests, request_id
+from shared.store.pending import Decision, PendingRequest, PendingRequests, Verdict, request_id
 from shared.x509.certificate import CertificateTemplate
 from shared.x509.extensions import Extension, parse_extensions
 from shared.x509.names import Name
@@ -30,12 +33,16 @@ _TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """The device's side: to submit a request, and to ask what became of it."""
+    """The device's side: to submit a request, and to ask what became of it.
+
+    `seal` is for an outside CA, which has to see the device's own request when its time comes; None for ours.
+    """
 
     requests: PendingRequests
-    authority: CertificateAuthority
+    authority: IssuingAuthority
     renewals: Renewals
     backdate: timedelta
+    seal: RequestSeal | None = None
 
     def submit(
         self, exchange: Exchange, template: CertificateTemplate, order: Order
@@ -45,7 +52,7 @@ class Approvals:
         Raises ChallengeRejected (its challenge waits with another key), PolicyViolation (it was denied), and what
         issuing raises.
         """
-        request = _compose(exchange, template, order)
+        request = self._compose(exchange, template, order)
         with exchange.timeline.step("wait"):
             found = self.requests.find(request.id)
         for _ in range(_TRIES):
@@ -63,6 +70,28 @@ class Approvals:
             else:
                 log.info("transaction %s request %s waits", exchange.transaction_id, request.id)
                 return request
+        raise Conflict("create: others keep submitting the same request")
+
+    def await_issuer(self, exchange: Exchange, template: CertificateTemplate, order: Order) -> PendingRequest:
+        """Put on record a request that the outside CA has taken and not answered: whoever polls has it asked again.
+
+        Raises Conflict, StoreUnavailable.
+        """
+        asked = Verdict(Decision.APPROVED, f"CA {exchange.profile.ca}", exchange.now)
+        request = replace(self._compose(exchange, template, order), verdict=asked)
+        with exchange.timeline.step("wait"):
+            for _ in range(_TRIES):
+                try:
+                    self.requests.create(request)
+                except Conflict:
+                    found = self._in_the_way(request)
+                    if found is not None and not _is_obsolete(found, request, exchange):
+                        return found
+                    if found is not None:
+                        self.requests.forget(found)
+                else:
+                    log.info("transaction %s waits for CA %s", exchange.transaction_id, exchange.profile.ca)
+                    return request
         raise Conflict("create: others keep submitting the same request")
 
     def resume(self, exchange: Exchange, order: Order, key_hash: str) -> Issued | PendingRequest | None:
@@ -115,12 +144,41 @@ class Approvals:
                 public="The request was not approved.",
             )
         self._check_signer(exchange, request)
-        order = order_of(request)
+        order = self._order(request)
         exchange.timeline.note("device", order.device)
         exchange.timeline.note("user", order.user)
-        with exchange.timeline.step("issue"):
-            template = _template(request, exchange, self.backdate)
-            return self.authority.issue(template, order, now=exchange.now)
+        try:
+            with exchange.timeline.step("issue"):
+                template = _template(request, exchange, self.backdate)
+                return self.authority.issue(template, order, now=exchange.now)
+        except IssuancePending:
+            return request
+
+    def _order(self, request: PendingRequest) -> Order:
+        """With the device's own request where an outside CA has to see it. Raises MalformedMessage."""
+        if self.seal is None or not request.sealed_request:
+            return order_of(request)
+        return replace(order_of(request), request=self.seal.open(request.sealed_request))
+
+    def _compose(self, exchange: Exchange, template: CertificateTemplate, order: Order) -> PendingRequest:
+        return PendingRequest(
+            profile=exchange.profile.name,
+            transaction_id=exchange.transaction_id,
+            signer_key_hash=exchange.signer.key_hash,
+            identity=order.identity,
+            vouched_by=order.vouched_by,
+            subject=template.subject.encoded,
+            spki=template.spki,
+            extensions=writer.sequence(*(extension.encoded for extension in template.extensions)),
+            life=template.not_after - template.not_before,
+            requested_at=exchange.now,
+            patience=exchange.profile.patience,
+            device=order.device,
+            user=order.user,
+            challenge_minted_at=order.challenge_minted_at,
+            predecessor=order.predecessor,
+            sealed_request=self.seal.seal(order.request) if self.seal else b"",
+        )
 
     def _check_signer(self, exchange: Exchange, request: PendingRequest) -> None:
         """A certificate that spoke for another key than its own must be good to this day."""
@@ -150,26 +208,8 @@ def order_of(request: PendingRequest) -> Order:
         vouched_by=f"{request.vouched_by}{approval}",
         device=request.device,
         user=request.user,
+        predecessor=request.predecessor,
         challenge_minted_at=request.challenge_minted_at,
-    )
-
-
-def _compose(exchange: Exchange, template: CertificateTemplate, order: Order) -> PendingRequest:
-    return PendingRequest(
-        profile=exchange.profile.name,
-        transaction_id=exchange.transaction_id,
-        signer_key_hash=exchange.signer.key_hash,
-        identity=order.identity,
-        vouched_by=order.vouched_by,
-        subject=template.subject.encoded,
-        spki=template.spki,
-        extensions=writer.sequence(*(extension.encoded for extension in template.extensions)),
-        life=template.not_after - template.not_before,
-        requested_at=exchange.now,
-        patience=exchange.profile.patience,
-        device=order.device,
-        user=order.user,
-        challenge_minted_at=order.challenge_minted_at,
     )
 
 

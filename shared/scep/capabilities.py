@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.ca.issuer import Issuer
+from shared.ca.ports import CAIdentity
 from shared.ca.registration import RAIdentity
 from shared.cms.algorithms import CIPHERS
 from shared.cms.signing import degenerate
@@ -23,10 +23,16 @@ def capabilities(*, allow_legacy: bool, next_ca: bool = False) -> str:
     return "\n".join(dict.fromkeys(keywords))
 
 
-def ca_certificates(ra: RAIdentity, issuer: Issuer, *, with_root: bool) -> bytes:
-    """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, the issuing CA, by setting its chain.
+def ca_certificates(
+    ra: RAIdentity, issuer: CAIdentity, *, with_root: bool, outside: CAIdentity | None = None
+) -> bytes:
+    """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, its issuing CA, by setting the chain; where
+    another CA issues than the RA's, that one and its chain too.
 
     Its media type is application/x-x509-ca-ra-cert, as there always is an RA.
     """
-    chain = issuer.chain if with_root else ()
-    return degenerate([certificate.der for certificate in (ra.certificate, issuer.certificate, *chain)])
+    found = [ra.certificate]
+    for authority in (issuer, outside):
+        if authority is not None:
+            found += [authority.certificate, *(authority.chain if with_root else ())]
+    return degenerate([certificate.der for certificate in found])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.ca.authority import CertificateAuthority
+from shared.ca.ports import IssuingAuthority
 from shared.errors import Conflict, UnknownCertificate
 from shared.scep.approval import order_of
 from shared.store.pending import PendingRequest, PendingRequests, Verdict
@@ -20,10 +20,10 @@ _TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Over the same requests as `Approvals`."""
+    """Over the same requests as `Approvals`. `authorities` gives the CA of a profile by its name."""
 
     requests: PendingRequests
-    authority: CertificateAuthority
+    authorities: Callable[[str], IssuingAuthority]
 
     def all(self, now: datetime) -> Iterator[PendingRequest]:
         """Every request that is on record and not over."""
@@ -53,7 +53,8 @@ class Decisions:
         """The serial of what the request was issued, empty if nothing was: a denial is too late then."""
         if request.verdict is None:
             return ""
-        claim = self.authority.find_claim(order_of(request), Name.from_der(request.subject))
+        authority = self.authorities(request.profile)
+        claim = authority.find_claim(order_of(request), Name.from_der(request.subject))
         return claim.serial if claim is not None else ""
 
     def purge(self, now: datetime) -> int:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.ca.authority import CertificateAuthority, Issued, Order
-from shared.errors import ChallengeRejected, IntegrityFailure
+from shared.ca.authority import Issued, Order
+from shared.ca.ports import IssuingAuthority
+from shared.errors import ChallengeRejected, IntegrityFailure, IssuancePending
 from shared.scep.approval import Approvals
 from shared.scep.exchange import Exchange
 from shared.scep.ports import (
@@ -31,7 +32,7 @@ from shared.x509.request import CertificateRequest
 class Enrolment:
     """`validators` and `reporters` by challenge mode; `backdate` is how far notBefore lies in the past."""
 
-    authority: CertificateAuthority
+    authority: IssuingAuthority
     validators: Mapping[str, ChallengeValidator]
     renewals: Renewals
     approvals: Approvals
@@ -52,9 +53,11 @@ class Enrolment:
             raise IntegrityFailure("the signer's key is not the key of the request")
         return self._by_challenge(exchange, request, request.challenge)
 
-    def _renew(self, exchange: Exchange, request: CertificateRequest, order: Order) -> Issued:
+    def _renew(
+        self, exchange: Exchange, request: CertificateRequest, order: Order
+    ) -> Issued | PendingRequest:
         issued = self._issue(exchange, self._authorize(exchange, request, order), order)
-        if exchange.profile.supersede is not None:
+        if isinstance(issued, Issued) and exchange.profile.supersede is not None:
             self.supersessions.remember(
                 Supersession(
                     due=(exchange.now + exchange.profile.supersede).date(),
@@ -75,7 +78,7 @@ class Enrolment:
             vouching = self._validate(attempt)
         except LateChallenge as late:
             return self._served_before(exchange, attempt, late)
-        order = _order(exchange, vouching)
+        order = _order(exchange, vouching, attempt.request)
         if exchange.profile.challenge in self.reporters:
             return self._reported(exchange, attempt, order, vouching.validity)
         template = self._authorize(exchange, request, order, vouching.validity, attempt)
@@ -107,8 +110,8 @@ class Enrolment:
         self, exchange: Exchange, attempt: EnrollmentAttempt, late: LateChallenge
     ) -> Issued | PendingRequest:
         """A challenge that has ended still gets what it got in time: the reply may have been lost."""
-        order, request = _order(exchange, late.vouching), attempt.request
-        if exchange.profile.approval:
+        order, request = _order(exchange, late.vouching, attempt.request), attempt.request
+        if exchange.profile.approval or exchange.profile.ca:
             outcome = self.approvals.resume(exchange, order, request.key_hash)
             if outcome is not None:
                 return outcome
@@ -139,12 +142,17 @@ class Enrolment:
                 request, now=exchange.now, backdate=self.backdate, validity=validity, grant=grant
             )
 
-    def _issue(self, exchange: Exchange, template: CertificateTemplate, order: Order) -> Issued:
-        with exchange.timeline.step("issue"):
-            return self.authority.issue(template, order, now=exchange.now)
+    def _issue(
+        self, exchange: Exchange, template: CertificateTemplate, order: Order
+    ) -> Issued | PendingRequest:
+        try:
+            with exchange.timeline.step("issue"):
+                return self.authority.issue(template, order, now=exchange.now)
+        except IssuancePending:
+            return self.approvals.await_issuer(exchange, template, order)
 
 
-def _order(exchange: Exchange, vouching: Vouching) -> Order:
+def _order(exchange: Exchange, vouching: Vouching, request: CertificateRequest) -> Order:
     return Order(
         identity=vouching.identity,
         profile=exchange.profile.name,
@@ -152,4 +160,5 @@ def _order(exchange: Exchange, vouching: Vouching) -> Order:
         device=vouching.device,
         user=vouching.user,
         challenge_minted_at=vouching.minted_at,
+        request=request.der,
     )

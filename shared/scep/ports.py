@@ -120,6 +120,16 @@ class CRLReader(Protocol):
         """The CRL (DER) of an issuer, by id; None if it has published none. Raises StoreUnavailable."""
 
 
+class RequestSeal(Protocol):
+    """Certification requests in storage: they carry challenges, so they lie there encrypted."""
+
+    def seal(self, request: bytes) -> bytes:
+        """`request`, encrypted and authenticated."""
+
+    def open(self, sealed: bytes) -> bytes:
+        """What was sealed. Raises MalformedMessage."""
+
+
 class EnrollmentReporter(Protocol):
     """Who must have heard of an outcome before the device does (Intune), for the modes that have somebody like that.
 

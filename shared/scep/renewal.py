@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.ca.authority import Order
-from shared.ca.issuer import Issuer
+from shared.ca.ports import CAIdentity
 from shared.errors import ChallengeRejected, PolicyViolation, RequestError, UnknownCertificate
 from shared.policy.profile import Profile
 from shared.policy.renewal import check_same_names
@@ -29,7 +29,7 @@ class Renewal:
 class Renewals:
     """Examines signers against the certificates on record; one point read for a signer of ours, none for others."""
 
-    issuer: Issuer
+    issuer: CAIdentity
     store: CertificateStore
 
     def examine(
@@ -99,4 +99,5 @@ def _order(record: CertificateRecord, request: CertificateRequest, profile: Prof
         user=record.user,
         predecessor=record.serial,
         challenge_minted_at=record.challenge_minted_at,
+        request=request.der,
     )

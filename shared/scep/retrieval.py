@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.asn1.reader import read
-from shared.ca.issuer import Issuer, issuer_id
+from shared.ca.issuer import issuer_id
+from shared.ca.ports import CAIdentity
 from shared.cms.identifiers import CertificateReference
 from shared.errors import MalformedMessage, StoreUnavailable, UnknownCertificate
 from shared.scep.exchange import Exchange
@@ -24,7 +25,7 @@ from shared.x509.serial import serial_text
 class Retrieval:
     """Serves what is on record and what is published under one issuer."""
 
-    issuer: Issuer
+    issuer: CAIdentity
     store: CertificateStore
     renewals: Renewals
     crls: CRLReader

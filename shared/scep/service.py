@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.ca.authority import Issued
-from shared.ca.issuer import Issuer
+from shared.ca.ports import CAIdentity
 from shared.ca.registration import RegistrationAuthority
 from shared.errors import PolicyViolation, RequestError
 from shared.policy.profile import Profile
@@ -31,7 +31,7 @@ log = logging.getLogger("scepter.scep")
 class SCEPService:
     """One part for each kind of message: `enrolment` (17, 19), `approvals` (20), `retrieval` (21, 22)."""
 
-    issuer: Issuer
+    issuer: CAIdentity
     ra: RegistrationAuthority
     enrolment: Enrolment
     approvals: Approvals

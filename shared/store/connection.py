@@ -27,7 +27,7 @@ TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
     *("devices", "events", "parked", "holds", "brake"),
     *("directory", "subscriptions", "notes"),
-    *("orders", "deliveries", "parcels", "pfxrequests"),
+    *("orders", "deliveries", "parcels", "pfxrequests", "submissions"),
 )
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""

@@ -1,6 +1,7 @@
-"""Requests that wait for an administrator: the value on record, and the port that keeps it.
+"""Requests that wait for an administrator or an outside CA: the value on record, and the port that keeps it.
 
-What is needed to issue is kept, and nothing else of the request: never its challenge, so never the CSR.
+What is needed to issue is kept, and nothing else of the request: never its challenge, so never the CSR. Only where an
+outside CA has to see the CSR itself is that kept too, encrypted.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class PendingRequest:
 
     `signer_key_hash` is of the key that signed the message, as every poll for it does; `identity` and what follows
     up to `challenge_minted_at` are the order's. `subject` (Name), `spki` and `extensions` (Extensions) are DER, `life`
-    is how long the certificate is to live. `etag` names the version that was read.
+    is how long the certificate is to live. `predecessor` is the serial that a renewal replaces, `sealed_request` the
+    encrypted CSR for an outside CA. `etag` names the version that was read.
     """
 
     profile: str
@@ -54,6 +56,8 @@ class PendingRequest:
     user: str = ""
     challenge_minted_at: datetime | None = None
     verdict: Verdict | None = None
+    predecessor: str = ""
+    sealed_request: bytes = field(default=b"", repr=False)
     etag: str = field(default="", compare=False)
 
     @property

@@ -66,6 +66,9 @@ def request_row(request: PendingRequest) -> Row:
     row["device"] = request.device
     row["user"] = request.user
     row["challenge_minted_at"] = stamp(request.challenge_minted_at)
+    row["predecessor"] = request.predecessor
+    if request.sealed_request:
+        row["sealed_request"] = request.sealed_request
     row.update(_verdict_columns(request.verdict))
     check_row(row)
     return row
@@ -108,6 +111,8 @@ def _request(row: Mapping[str, Any]) -> PendingRequest:
         user=row["user"],
         challenge_minted_at=moment_or_none(row["challenge_minted_at"]),
         verdict=_verdict(row),
+        predecessor=row.get("predecessor", ""),
+        sealed_request=row.get("sealed_request", b""),
     )
 
 

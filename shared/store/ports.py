@@ -44,7 +44,8 @@ class Claim:
     """An owner's index row: the promise to issue exactly this TBSCertificate for exactly this request.
 
     `owner` is `device:<id>`, `user:<upn>` or `subject:<hash>`; `identity` the request's identity;
-    `key_hash` the hexadecimal SHA-256 of the SubjectPublicKeyInfo.
+    `key_hash` the hexadecimal SHA-256 of the SubjectPublicKeyInfo. `signature` is that of an outside CA, whose
+    certificates are claimed when they are there; our own sign afterwards.
     """
 
     owner: str
@@ -57,6 +58,7 @@ class Claim:
     profile: str
     vouched_by: str
     challenge_minted_at: datetime | None = None
+    signature: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

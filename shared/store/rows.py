@@ -45,6 +45,8 @@ def claim_row(owner: str, claim: Claim) -> Row:
     row["profile"] = claim.profile
     row["vouched_by"] = claim.vouched_by
     row["challenge_minted_at"] = stamp(claim.challenge_minted_at)
+    if claim.signature:
+        row["signature"] = claim.signature
     check_row(row)
     return row
 
@@ -66,6 +68,7 @@ def _claim(row: Mapping[str, Any]) -> Claim:
         profile=row["profile"],
         vouched_by=row["vouched_by"],
         challenge_minted_at=moment_or_none(row["challenge_minted_at"]),
+        signature=row.get("signature", b""),
     )
 
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Protocol
 
 from shared.ca.authority import CertificateAuthority
-from shared.ca.direct import DirectIssuance
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RAIdentity, RegistrationAuthority
@@ -72,10 +71,6 @@ class Authority(VaultParts):
     @cached_property
     def authority(self) -> CertificateAuthority:
         return CertificateAuthority(self._issuing(), self.records)
-
-    @cached_property
-    def direct(self) -> DirectIssuance:
-        return DirectIssuance(self.authority, self.profiles, self.settings.backdate)
 
     def successor(self) -> Certificate | None:
         """The CA that will issue next, None as long as none is prepared."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared.ca.ports import IssuingAuthority
 from shared.config import Settings
 from shared.revocation.published import PublishedCRLs
 from shared.scep.admission import Admission
@@ -16,7 +17,7 @@ from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
 from shared.scep.decisions import Decisions
 from shared.scep.enrolment import Enrolment
-from shared.scep.ports import ChallengeValidator, EnrollmentReporter
+from shared.scep.ports import ChallengeValidator
 from shared.scep.renewal import Renewals
 from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
@@ -79,43 +80,49 @@ class Enrolling(Intune):
         return {"sealed": self.sealed, "static": static, **intune}
 
     @cached_property
-    def reporters(self) -> Mapping[str, EnrollmentReporter]:
-        return {"intune": self.intune_reporter} if self.asks_intune else {}
-
-    @cached_property
-    def renewals(self) -> Renewals:
-        return Renewals(self.issuer, self.records)
-
-    @cached_property
-    def approvals(self) -> Approvals:
-        return Approvals(self.pending_requests, self.authority, self.renewals, self.settings.backdate)
-
-    @cached_property
     def decisions(self) -> Decisions:
-        return Decisions(self.pending_requests, self.authority)
+        return Decisions(self.pending_requests, self._authority_of_profile)
+
+    @property
+    def scep(self) -> SCEPService:
+        """SCEP under our own CA."""
+        return self.scep_under("")
+
+    def scep_under(self, ca: str) -> SCEPService:
+        """SCEP for profiles whose `ca` that is; made once."""
+        if ca not in self._services:
+            self._services[ca] = self._service(ca)
+        return self._services[ca]
 
     @cached_property
-    def enrolment(self) -> Enrolment:
-        return Enrolment(
-            authority=self.authority,
+    def _services(self) -> dict[str, SCEPService]:
+        return {}
+
+    def _service(self, ca: str) -> SCEPService:
+        issuer, authority = self.identity_of(ca), self.authority_of(ca)
+        renewals = Renewals(issuer, self.records)
+        seal = self.request_seal if ca else None
+        approvals = Approvals(self.pending_requests, authority, renewals, self.settings.backdate, seal)
+        enrolment = Enrolment(
+            authority=authority,
             validators=self.validators,
-            renewals=self.renewals,
-            approvals=self.approvals,
+            renewals=renewals,
+            approvals=approvals,
             supersessions=self.supersessions,
             backdate=self.settings.backdate,
-            reporters=self.reporters,
+            reporters={"intune": self.intune_reporter(ca)} if self.asks_intune else {},
+        )
+        return SCEPService(
+            issuer=issuer,
+            ra=self.ra,
+            enrolment=enrolment,
+            approvals=approvals,
+            retrieval=Retrieval(issuer, self.records, renewals, PublishedCRLs(lambda: self.publications)),
         )
 
-    @cached_property
-    def scep(self) -> SCEPService:
-        crls = PublishedCRLs(lambda: self.publications)
-        return SCEPService(
-            issuer=self.issuer,
-            ra=self.ra,
-            enrolment=self.enrolment,
-            approvals=self.approvals,
-            retrieval=Retrieval(self.issuer, self.records, self.renewals, crls),
-        )
+    def _authority_of_profile(self, name: str) -> IssuingAuthority:
+        profile = self.profiles.get(name)
+        return self.authority_of(profile.ca if profile else "")
 
     @cached_property
     def succession(self) -> Succession:

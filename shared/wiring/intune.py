@@ -47,16 +47,16 @@ class Intune(Revoking):
 
         return IntuneChallenges(self.intune_clients)
 
-    @cached_property
-    def intune_reporter(self) -> IntuneReporter:
+    def intune_reporter(self, ca: str) -> IntuneReporter:
+        """For profiles whose `ca` that is."""
         from shared.intune.reporting import IntuneReporter
 
         return IntuneReporter(
-            issuer=self.issuer,
+            authority_over=self.authority_over(ca),
             records=self.records,
             release=self._release,
             reports=self.failure_reports,
-            seal=self._request_seal.seal,
+            seal=self.request_seal.seal,
         )
 
     @cached_property
@@ -71,7 +71,7 @@ class Intune(Revoking):
             records=self.records,
             release=self._release,
             reports=self.failure_reports,
-            open=self._request_seal.open,
+            open=self.request_seal.open,
             clock=self.clock,
         )
 
@@ -93,7 +93,7 @@ class Intune(Revoking):
         return Release(self.intune_clients, self.outbox, self.revocations)
 
     @cached_property
-    def _request_seal(self) -> RequestSeal:
+    def request_seal(self) -> RequestSeal:
         from shared.intune.seal import RequestSeal
 
         return RequestSeal([key.get_secret_value() for key in self.settings.challenge_keys])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property, partial
@@ -30,6 +31,7 @@ class Monday(Setup):
                 "brake": partial(health.parked, self.parked_events),
                 "CRL": self._crl,
                 "CA": self._certificates,
+                "outside CAs": self._outside,
                 "tenants": self._tenants,
             }
         )
@@ -53,6 +55,13 @@ class Monday(Setup):
         begin = min((crl.this_update for crl in complete), default=None)
         end = min((crl.next_update for crl in complete), default=None)
         yield from health.crl(begin, end, self.clock())
+
+    def _outside(self) -> Iterator[Finding]:
+        now, orphans = self.clock(), Counter(each.issuer for each in self.orphans())
+        for name, issuer in self.outside_issuers.items():
+            remedy = f"ask who runs it for its successor, then SCEPTER_OUTSIDE_CA__{name.upper()}__CHAIN"
+            yield health.ends(f"CA {name}", issuer.certificate.not_after, now, remedy=remedy)
+            yield health.orphans(f"CA {name}", orphans[issuer.id])
 
     def _certificates(self) -> Iterator[Finding]:
         now = self.clock()

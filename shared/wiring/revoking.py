@@ -10,19 +10,20 @@ from shared.revocation.overview import Overview, overview
 from shared.revocation.reconciliation import Reconciler
 from shared.revocation.service import RevocationService
 from shared.revocation.supersession import Superseder
-from shared.wiring.authority import Authority
+from shared.wiring.outside import OutsideCAs
 from shared.wiring.stores import CRL_QUEUE
 
 _MOST_PURGED = 20_000
 """Rows in one run of the timer: seconds, where the platform allows minutes."""
 
 
-class Revoking(Authority):
+class Revoking(OutsideCAs):
     """Saying no afterwards."""
 
     @cached_property
     def revocations(self) -> RevocationService:
-        return RevocationService(self.records, CRLRequests(self.queue(CRL_QUEUE), self.clock), self.clock)
+        crl_requests = CRLRequests(self.queue(CRL_QUEUE), self.clock)
+        return RevocationService(self.records, crl_requests, self.clock, self.outside_names)
 
     @cached_property
     def superseder(self) -> Superseder:

@@ -46,7 +46,9 @@ class Stores:
     @cached_property
     def storage(self) -> StorageConnection:
         connection = _storage_connection(self.environment, self.settings.table_prefix)
-        if not self.in_azure:  # there the infrastructure makes them
+        if (
+            self.environment.get("AzureWebJobsStorage") and not self.in_azure
+        ):  # else the infrastructure makes them
             queues = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
             connection.create_missing(queues=queues, public_containers=True)
         return connection

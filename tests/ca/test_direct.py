@@ -63,7 +63,7 @@ class Desk:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.worker = Worker(self.store)
-        self.issuance = DirectIssuance(self.worker.authority, Profiles.parse(POLICY), DAY)
+        self.issuance = DirectIssuance(lambda _: self.worker.authority, Profiles.parse(POLICY), DAY)
         self.now = NOW
 
     def issue(

@@ -15,6 +15,7 @@ from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore
 from shared.store.memory_deliveries import MemoryDeliveryLog, MemoryDeliveryStore, MemoryOrderLog
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
+from shared.store.memory_submissions import MemorySubmissions
 from shared.store.memory_traces import MemoryTraceStore
 from shared.store.orders import OrderLog
 from shared.store.outbox import FailureReports, Outbox
@@ -31,6 +32,8 @@ from shared.store.ports import (
     UseCounter,
 )
 from shared.store.queues import StorageQueue
+from shared.store.submission_table import TableSubmissions
+from shared.store.submissions import Submissions
 from shared.store.tables import TableStore
 from shared.store.trace_table import TableTraceStore
 from shared.store.traces import TraceStore
@@ -56,6 +59,7 @@ class Backend:
     traces: Callable[[], TraceStore]
     pending: Callable[[], PendingRequests]
     outbox: Callable[[], BothOutboxes]
+    submissions: Callable[[], Submissions]
     deliveries: Callable[[], DeliveryStore]
     delivery_log: Callable[[], DeliveryLog]
     orders: Callable[[], OrderLog]
@@ -69,6 +73,7 @@ def in_memory() -> Backend:
         MemoryQueue(),
     )
     traces, pending, outbox = MemoryTraceStore(), MemoryPendingRequests(), MemoryOutbox()
+    submissions = MemorySubmissions()
     deliveries, acts, orders = MemoryDeliveryStore(), MemoryDeliveryLog(), MemoryOrderLog()
     return Backend(
         store=lambda: store,
@@ -81,6 +86,7 @@ def in_memory() -> Backend:
         deliveries=lambda: deliveries,
         delivery_log=lambda: acts,
         orders=lambda: orders,
+        submissions=lambda: submissions,
     )
 
 
@@ -93,6 +99,7 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         traces=lambda: TableTraceStore(connection.table("traces")),
         pending=lambda: TablePendingRequests(connection.table("requests")),
         outbox=lambda: TableOutbox(connection.table("outbox")),
+        submissions=lambda: TableSubmissions(connection.table("submissions")),
         deliveries=lambda: BlobDeliveryStore(connection.container(f"{name}-deliveries")),
         delivery_log=lambda: TableDeliveryLog(connection.table("deliveries")),
         orders=lambda: TableOrderLog(connection.table("orders")),

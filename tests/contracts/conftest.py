@@ -20,6 +20,7 @@ from shared.store.ports import (
     SupersessionStore,
     UseCounter,
 )
+from shared.store.submissions import Submissions
 from shared.store.traces import TraceStore
 from tests.contracts.backend import Backend, BothOutboxes, Store, in_azurite, in_memory
 
@@ -92,6 +93,11 @@ def pending(backend: Backend) -> PendingRequests:
 @pytest.fixture
 def outbox(backend: Backend) -> BothOutboxes:
     return backend.outbox()
+
+
+@pytest.fixture
+def submissions(backend: Backend) -> Submissions:
+    return backend.submissions()
 
 
 @pytest.fixture

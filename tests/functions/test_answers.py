@@ -27,6 +27,8 @@ TABLE: dict[type[PKIError], tuple[int, str | None, FailInfo | None]] = {
     errors.KeyUnavailable: (503, "10", None),
     errors.StoreUnavailable: (503, "10", None),
     errors.IntuneUnavailable: (503, "10", None),
+    errors.IssuerUnavailable: (503, "10", None),
+    errors.IssuancePending: (503, "10", None),
     errors.Overloaded: (503, "10", None),
     errors.Conflict: (503, "5", None),
     errors.IssuanceFault: (500, None, None),

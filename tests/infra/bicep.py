@@ -20,6 +20,7 @@ _DECLARING = {
     "for_statement",
     "lambda_expression",
 }
+_NAMING = ("identifier", "parenthesized_expression", "for_loop_parameters")
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,11 @@ class BicepFile:
         """Declarations by name; without `kinds` everything that gives a name, loop variables included."""
         found: dict[str, Node] = {}
         for node in self.of_kind(*(kinds or _DECLARING)):
-            # A lambda of several parameters has them in parentheses.
-            names = [
-                child for child in node.children if child.type in ("identifier", "parenthesized_expression")
-            ]
+            # A lambda of several parameters has them in parentheses, a loop with an index as children of their own.
+            names = [child for child in node.children if child.type in _NAMING]
             for name in names[:1]:
                 for inner in _walk(name):
-                    if inner.type == "identifier":
+                    if inner.type in ("identifier", "loop_variable", "loop_enumerator"):
                         found[text(inner)] = node
         return found
 

@@ -13,8 +13,10 @@ from tests.infra.bicep import BicepFile, line, text
 FUNCTIONS = {
     *(
         "concat",
+        "contains",
         "empty",
         "environment",
+        "filter",
         "guid",
         "replace",
         "resourceGroup",
@@ -46,7 +48,21 @@ REQUIRED = {
     "enableRbacAuthorization": "true",
     "enablePurgeProtection": "true",
     "DisableLocalAuth": "true",
+    "disableLocalAuth": "true",
+    "exportable": "false",
+    "allow": "false",
 }
+GRANTED = {
+    ("storage", "Storage Blob Data Owner"),
+    ("storage", "Storage Queue Data Contributor"),
+    ("storage", "Storage Table Data Contributor"),
+    ("vault", "Key Vault Secrets User"),
+    ("secret[at]", "Key Vault Secrets Officer"),
+    ("caKey", "Key Vault Crypto User"),
+    ("importKey", "Key Vault Crypto User"),
+    ("applicationInsights", "Monitoring Metrics Publisher"),
+}
+_IN_HARDWARE = {"RSA-HSM", "EC-HSM"}
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SETTING = re.compile(
     r"(SCEPTER|AzureWebJobs|APPLICATIONINSIGHTS|PYTHON|FUNCTIONS|WEBSITE)_*[A-Za-z]\w*(\$\{\.\.\.\})?"
@@ -72,7 +88,8 @@ def modules(file: BicepFile, at_hand: Mapping[str, BicepFile]) -> list[str]:
     """Modules that are not there, parameters they lack or do not have, outputs they do not give."""
     faults = []
     for name, module in file.declared("module_declaration").items():
-        target = at_hand.get(next(file.strings(module)).removeprefix("./"))
+        place = (file.path.parent / next(file.strings(module))).resolve()
+        target = next((each for each in at_hand.values() if each.path == place), None)
         if target is None:
             faults.append(f"line {line(module)}: no such module file")
             continue
@@ -132,8 +149,9 @@ def names(file: BicepFile, expected: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def missing_settings(file: BicepFile, required: Iterable[str]) -> list[str]:
-    """Settings that the app cannot do without, and is not given."""
+    """Settings that the file does not give; one for each name of several is given by a loop, or among `more`."""
     keys = {found.key for found in file.properties()}
+    keys |= {text.partition("__")[0] for text in file.strings() if text.endswith("__${...}")}
     return [f"{name} is not set" for name in required if name not in keys]
 
 
@@ -167,8 +185,42 @@ def _is_key(node: Node) -> bool:
 
 
 def _outputs_read(file: BicepFile, module: str) -> Iterator[str]:
-    pattern = re.compile(rf"{module}\.outputs\.(\w+)")
+    pattern = re.compile(rf"{module}(?:\[\w+\])?\.outputs\.(\w+)")
     for node in file.of_kind("member_expression"):
         found = pattern.fullmatch(text(node))
         if found:
             yield found[1]
+
+
+def granted(file: BicepFile) -> list[str]:
+    """What the app's identity lacks, or has beyond what it needs: each a role on one thing."""
+    ids = {found.key: next(file.strings(found.value), "") for found in file.properties()}
+    found = set()
+    for node in file.declared("resource_declaration").values():
+        values = {each.key: each.value for each in file.properties(node)}
+        if "ServicePrincipal" not in file.strings(node):
+            continue
+        scope = text(values["scope"])
+        for name in re.findall(r"\broles\.(\w+)", text(node)) or re.findall(r"roles\.(\w+)", _listed(file)):
+            found.add((scope, ROLES.get(ids.get(name, ""), name)))
+    faults = [f"{role} on {scope} is missing" for scope, role in sorted(GRANTED - found)]
+    return faults + [f"{role} on {scope} is too much" for scope, role in sorted(found - GRANTED)]
+
+
+def keys_of_the_vault(file: BicepFile, chosen: BicepFile) -> list[str]:
+    """Keys that are not in hardware, or may do more than one thing; `chosen` says which kinds are to be had."""
+    operations = [list(file.strings(found.value)) for found in file.properties() if found.key == "keyOps"]
+    faults = [f"key operations {each}" for each in operations if each not in (["sign"], ["decrypt"])]
+    kinds = re.findall(r"'((?:RSA|EC)[A-Z-]*)'", f"{chosen.source}{file.source}")
+    faults += [f"{kind} is not in hardware" for kind in sorted(set(kinds)) if kind not in _IN_HARDWARE]
+    return faults if operations else ["no key is made"]
+
+
+def always_ready(file: BicepFile, functions: Iterable[str]) -> list[str]:
+    """Groups of always-ready instances that name no function with a queue."""
+    named = {name.partition(":")[2] for name in file.strings() if name.startswith("function:")}
+    return [f"no such function: {name}" for name in sorted(named - set(functions))]
+
+
+def _listed(file: BicepFile) -> str:
+    return text(file.declared("variable_declaration")["onStorage"])

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,12 @@ def test_every_parameter_is_in_the_parameters_file() -> None:
 
 
 def test_every_file_is_used() -> None:
-    used = {name.removeprefix("./") for name in FILES["main.bicep"].strings() if name.endswith(".bicep")}
+    used = {
+        str((file.path.parent / name).resolve().relative_to(INFRA))
+        for file in FILES.values()
+        for name in file.strings()
+        if name.endswith(".bicep")
+    }
     assert used == set(FILES) - {"main.bicep"}
 
 
@@ -56,27 +61,38 @@ def test_the_promise_is_made(promise: str) -> None:
     assert promise in {found.key for file in FILES.values() for found in file.properties()}
 
 
-def queues_of_the_code() -> list[str]:
-    """Queues that functions are bound to, in a process of its own: an app can be indexed only once."""
+@cache
+def bindings_of_the_code() -> list[tuple[str, str]]:
+    """Functions and the queues that they are bound to, in a process of its own: an app can be indexed only once."""
     program = (
         "import json, function_app as f\n"
         "for function in f.app.get_functions():\n"
-        "    for binding in map(json.loads, function.get_raw_bindings()): print(binding.get('queueName', ''))"
+        "    for binding in map(json.loads, function.get_raw_bindings()):\n"
+        "        print(function.get_function_name(), binding.get('queueName', '-'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    bound = sorted(set(done.stdout.split()))
+    pairs = [line.split() for line in done.stdout.splitlines()]
+    return [(name, queue) for name, queue in pairs if queue != "-"]
+
+
+def queues_of_the_code() -> list[str]:
+    bound = sorted({queue for _, queue in bindings_of_the_code()})
     return [name for queue in bound for name in (queue, f"{queue}-poison")]
+
+
+def functions_of_the_code() -> list[str]:
+    """Those that serve a queue."""
+    return [name for name, _ in bindings_of_the_code()]
 
 
 @pytest.fixture(scope="module")
 def special() -> Mapping[str, Rule]:
     """Rules that hold for one file each."""
     stores = {"tables": TABLES, "containers": [PUBLICATIONS, *PRIVATE], "queues": queues_of_the_code()}
-    required = [
-        f"SCEPTER_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()
-    ]
+    elsewhere = REFUSED_IN_AZURE | GIVEN_BY_HAND
+    required = [f"SCEPTER_{name.upper()}" for name in Settings.model_fields if name not in elsewhere]
     required += [f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("blob", "queue", "table")]
     return {
         "parameters": partial(rules.parameters, document=PARAMETERS),
@@ -84,11 +100,27 @@ def special() -> Mapping[str, Rule]:
         "missing": partial(rules.missing_settings, required=required),
         "runtime": rules.runtime,
         "authentication": rules.authentication,
+        "granted": rules.granted,
+        "vault keys": partial(rules.keys_of_the_vault, chosen=FILES[MAIN]),
+        "always ready": partial(rules.always_ready, functions=functions_of_the_code()),
     }
 
 
 MAIN, APP, STORAGE, VAULT = "main.bicep", "app/function_app.bicep", "app/storage.bicep", "app/vault.bicep"
-WHERE = {"parameters": MAIN, "names": STORAGE, "missing": APP, "runtime": APP, "authentication": APP}
+CHOSEN, GRANTS, KEYS = "app/settings.bicep", "app/roles.bicep", "app/keys.bicep"
+WHERE = {
+    "parameters": MAIN,
+    "names": STORAGE,
+    "missing": CHOSEN,
+    "runtime": APP,
+    "authentication": APP,
+    "granted": GRANTS,
+    "vault keys": KEYS,
+    "always ready": APP,
+}
+REFUSED_IN_AZURE = {"ca_folder", "ca_key_password", "management_key"}
+GIVEN_BY_HAND = {"intune", "outside_ca"}
+"""Groups of values for each name: moreSettings in the parameters file."""
 
 
 @pytest.mark.parametrize("rule", WHERE)
@@ -108,34 +140,49 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [
     ("undeclared", MAIN, "publicUrl: publicUrl", "publicUrl: publicURL", "publicURL is not declared"),
     ("undeclared", STORAGE, "name: tableName", "name: table_name", "table_name is not declared"),
     ("undeclared", MAIN, "toLower(", "tolower(", "tolower is not declared"),
-    ("undeclared", APP, "caller-${caller}", "caller-${name_of}", "name_of is not declared"),
+    ("undeclared", CHOSEN, "caller-${name}", "caller-${name_of}", "name_of is not declared"),
+    ("undeclared", MAIN, "functionApp[at]", "functionApp[index]", "index is not declared"),
     ("modules", MAIN, "./app/roles.bicep", "./app/role.bicep", "no such module file"),
-    ("modules", MAIN, "    publicUrl: publicUrl\n", "", "functionApp: parameter publicUrl is not given"),
-    ("modules", MAIN, "sku: vaultSku", "tier: vaultSku", "vault: has no parameter tier"),
-    ("modules", MAIN, "outputs.principalId", "outputs.clientId", "identity: has no output clientId"),
+    ("modules", MAIN, "    publicUrl: publicUrl\n", "", "settings: parameter publicUrl is not given"),
+    ("modules", MAIN, "sku: storageSku", "tier: storageSku", "storage: has no parameter tier"),
+    ("modules", MAIN, "outputs.principalId", "outputs.tenantId", "identity: has no output tenantId"),
+    ("modules", MAIN, "functionApp[0].outputs.planId", "functionApp[0].outputs.plan", "has no output plan"),
+    ("modules", "app/domain.bicep", "./domain_tls", "./app/domain_tls", "no such module file"),
     ("keys", STORAGE, "account.name", "account.listKeys().keys[0].value", "listKeys"),
     ("keys", STORAGE, "account.name", "listKeys(account.id, '2023-05-01')", "listKeys"),
     ("keys", STORAGE, "SharedKeyAccess: false", "SharedKeyAccess: true", "allowSharedKeyAccess is not false"),
     ("keys", STORAGE, "BlobPublicAccess: false", "BlobPublicAccess: tags.x", "allowBlobPublicAccess is not false"),
     ("keys", VAULT, "PurgeProtection: true", "PurgeProtection: false", "enablePurgeProtection is not true"),
     ("keys", VAULT, "RbacAuthorization: true", "RbacAuthorization: false", "enableRbacAuthorization is not true"),
-    ("keys", "app/monitoring.bicep", "LocalAuth: true", "LocalAuth: false", "DisableLocalAuth is not true"),
+    ("keys", "app/monitoring.bicep", "DisableLocalAuth: true", "DisableLocalAuth: false", "DisableLocalAuth is not"),
+    ("keys", "app/monitoring.bicep", "disableLocalAuth: true", "disableLocalAuth: false", "disableLocalAuth is not"),
+    ("keys", KEYS, "exportable: false", "exportable: true", "exportable is not false"),
+    ("keys", APP, "properties: { allow: false }", "properties: { allow: true }", "allow is not false"),
     ("keys", MAIN, "./app/vault.bicep", "br/public:avm/res/key-vault/vault:0.9.0", "registry module"),
     ("roles", "app/roles.bicep", "974c5e8b-45b9", "974c5e8b-45b8", "unknown role 974c5e8b-45b8"),
-    ("settings", APP, "SCEPTER_PUBLIC_URL:", "SCEPTER_PUBLIC_URI:", "unknown setting SCEPTER_PUBLIC_URI"),
-    ("settings", APP, "CALLER_SECRETS__$", "CALLER_SECRET__$", "unknown setting SCEPTER_CALLER_SECRET__"),
-    ("settings", APP, "PYTHON_THREADPOOL_THREAD_COUNT", "WEBSITE_RUN_FROM_PACKAGE", "unknown setting WEBSITE_RUN"),
-    ("settings", APP, "Storage__clientId", "Storage_clientId", "unknown setting AzureWebJobsStorage_clientId"),
+    ("settings", CHOSEN, "SCEPTER_PUBLIC_URL:", "SCEPTER_PUBLIC_URI:", "unknown setting SCEPTER_PUBLIC_URI"),
+    ("settings", CHOSEN, "CALLER_SECRETS__$", "CALLER_SECRET__$", "unknown setting SCEPTER_CALLER_SECRET__"),
+    ("settings", CHOSEN, "PYTHON_THREADPOOL_THREAD_COUNT", "WEBSITE_RUN_FROM_PACKAGE", "unknown setting WEBSITE_RUN"),
+    ("settings", CHOSEN, "Storage__clientId", "Storage_clientId", "unknown setting AzureWebJobsStorage_clientId"),
     ("parameters", MAIN, "param callers string", "param caller string", "parameter caller is in one file only"),
     ("parameters", MAIN, "param callers string", "", "parameter callers is in one file only"),
     ("names", STORAGE, "'uses'", "'use'", "tables: "),
     ("names", STORAGE, "'crl-requests', ", "", "queues: "),
     ("names", STORAGE, "['pki', ", "['pki', 'crl', ", "containers: "),
-    ("missing", APP, "SCEPTER_CHALLENGE_KEYS:", "SCEPTER_CRL_HOURS:", "SCEPTER_CHALLENGE_KEYS is not set"),
-    ("missing", APP, "tableServiceUri", "blobServiceUri", "AzureWebJobsStorage__tableServiceUri is not set"),
+    ("missing", CHOSEN, "SCEPTER_CHALLENGE_KEYS:", "SCEPTER_CRL_HOURS:", "SCEPTER_CHALLENGE_KEYS is not set"),
+    ("missing", CHOSEN, "  SCEPTER_MAX_OCSP: '32'\n", "", "SCEPTER_MAX_OCSP is not set"),
+    ("missing", CHOSEN, "'SCEPTER_EVENT_SECRETS__${", "'SCEPTER_CALLER_SECRETS__${", "SCEPTER_EVENT_SECRETS is not"),
+    ("missing", CHOSEN, "tableServiceUri", "blobServiceUri", "AzureWebJobsStorage__tableServiceUri is not set"),
     ("runtime", APP, "'3.13'", "'3.14'", "runtime [['python', '3.14']]"),
     ("runtime", APP, "FlexConsumption", "Dynamic", "not Flex Consumption"),
     ("authentication", APP, "platform: { enabled: true }", "platform: { enabled: false }", "enabled: false"),
+    ("granted", GRANTS, "scope: caKey", "scope: vault", "Key Vault Crypto User on caKey is missing"),
+    ("granted", GRANTS, "scope: caKey", "scope: vault", "Key Vault Crypto User on vault is too much"),
+    ("granted", GRANTS, "  roles.storageTableDataContributor\n", "", "Table Data Contributor on storage is missing"),
+    ("granted", GRANTS, "scope: secret[at]", "scope: vault", "Key Vault Secrets Officer on vault is too much"),
+    ("vault keys", KEYS, "keyOps: ['sign']", "keyOps: ['sign', 'wrapKey']", "key operations ['sign', 'wrapKey']"),
+    ("vault keys", KEYS, "kty: 'RSA-HSM'", "kty: 'RSA'", "RSA is not in hardware"),
+    ("always ready", APP, "function:handle_device_event", "function:events", "no such function: events"),
     ("authentication", APP, "'authsettingsV2'", "'authsettings'", "App Service authentication: []"),
 ]
 # fmt: on

@@ -328,6 +328,8 @@ TABLE: dict[type[PKIError], str] = {
     errors.KeyUnavailable: "TRY_LATER",
     errors.StoreUnavailable: "TRY_LATER",
     errors.IntuneUnavailable: "TRY_LATER",
+    errors.IssuerUnavailable: "TRY_LATER",
+    errors.IssuancePending: "TRY_LATER",
     errors.Overloaded: "TRY_LATER",
     errors.Conflict: "TRY_LATER",
     errors.IssuanceFault: "INTERNAL_ERROR",

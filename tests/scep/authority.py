@@ -179,7 +179,7 @@ class World:
             self.profiles.static_challenges, {"shared": STATIC_SECRET}, MemoryUseCounter()
         )
         self.validators: dict[str, ChallengeValidator] = {"sealed": self.sealed, "static": static}
-        self.decisions = Decisions(self.requests, self.authority)
+        self.decisions = Decisions(self.requests, lambda _: self.authority)
         self.service = self.worker()
 
     def worker(
