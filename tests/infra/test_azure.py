@@ -131,7 +131,7 @@ def test_http_is_open_for_what_needs_no_secret() -> None:
         routes = {route.split("/")[0] for route in re.findall(r'route\("([^"]+)"', source)}
         secret = "require_tls(" in source or "authorise(" in source
         (asking if secret else free).update(routes)
-    assert asking == {"manage", "challenges", "pkcs", "deliveries", "events"}
+    assert asking == {"manage", "challenges", "pkcs", "pfx", "deliveries", "events"}
     assert free == open_paths | {"openapi.json"}
     assert set(door.list_of("cached")) <= set(door.list_of("overHttp"))
 
