@@ -11,8 +11,9 @@ import typer
 from commands.session import DEFAULT_SETTINGS, Json, SettingsFile, console, local_values, show
 from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
-from shared.ca.issuer import issuer_id
+from shared.ca.issuer import Issuer, issuer_id
 from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
+from shared.ca.roster import DEFAULT, Roster
 from shared.keys.software import ALGORITHMS
 from shared.x509.certificate import Certificate
 
@@ -83,10 +84,11 @@ def renew_ra(
 ) -> None:
     """Make the next SCEP RA identity; the former one goes on opening requests until its end."""
     ca, values = _open(folder, settings)
-    issuer = ca.issuer(_base_url(public_url, values))
-    identity = ca.add_ra_identity(
-        issuer, now=datetime.now(UTC).replace(microsecond=0), backdate=timedelta(hours=24)
-    )
+    now = datetime.now(UTC).replace(microsecond=0)
+    current = Roster.of({DEFAULT: ca.holdings()}).issuing(DEFAULT, now)
+    key, base_url = ca.signing_key(current.certificate), _base_url(public_url, values)
+    issuer = Issuer(current.certificate, current.chain, key, base_url)
+    identity = ca.add_ra_identity(issuer, now=now, backdate=timedelta(hours=24))
     console().print(
         f"RA certificate {identity.certificate.serial_hex} until {identity.certificate.not_after:%Y-%m-%d}"
     )
@@ -114,10 +116,13 @@ def prepare_next(
 
 
 def _show(ca: CAFolder, *, as_json: bool) -> None:
-    rows = [_row("root", ca.certificate("root")), _row("issuing", ca.certificate("issuing"))]
-    successor = ca.successor()
+    roster, now = Roster.of({DEFAULT: ca.holdings()}), datetime.now(UTC)
+    rows = [_row("root", root) for root in roster.roots]
+    rows.append(_row("issuing", roster.issuing(DEFAULT, now).certificate))
+    rows += [_row("former issuing", each.certificate) for each in roster.former(DEFAULT, now)]
+    successor = roster.successor(DEFAULT, now)
     if successor is not None:
-        rows.append(_row("next issuing", successor))
+        rows.append(_row("next issuing", successor.certificate))
     rows += [_row("SCEP RA", identity.certificate) for identity in ca.ra_identities()]
     for role, stem in (("root's OCSP responder", ROOT), ("OCSP responder", ISSUING)):
         rows += [_row(role, identity.certificate) for identity in ResponderFiles(ca, stem).load()]

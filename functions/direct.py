@@ -29,7 +29,8 @@ def _issue(req: func.HttpRequest) -> func.HttpResponse:
         raise MalformedMessage("an order that is too large", public="The order is too large.")
     issued = app.direct.issue(DirectOrder.parse(body), principal=principal, now=app.clock())
     # A server presents all of its chain but the root, which is where its clients start.
-    chain = [each for each in (app.issuer.certificate, *app.issuer.chain) if each.subject != each.issuer]
+    issuer = next((each for each in app.authorities.known() if each.id == issued.record.issuer), app.issuer)
+    chain = [each for each in (issuer.certificate, *issuer.chain) if each.subject != each.issuer]
     more = {
         "repeated": issued.repeated,
         "certificate": pem("CERTIFICATE", issued.certificate.der).decode(),

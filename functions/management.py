@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import azure.functions as func
 from pydantic import Field
@@ -13,7 +14,7 @@ from functions.bodies import Body, read
 from functions.records import as_json
 from shared.errors import UnknownCertificate
 from shared.store.ports import CertificateRecord
-from shared.wiring import application
+from shared.wiring import Application, application
 
 blueprint = func.Blueprint()
 
@@ -61,13 +62,13 @@ def _list(req: func.HttpRequest) -> func.HttpResponse:
     asked = req.params.get("limit", "")
     limit = min(int(asked) if asked.isdecimal() else _USUAL_ROWS, _MOST_ROWS)
     owner = req.params.get("owner")
-    if owner:
-        claims = app.records.owned_by(owner.lower())
-        found = (app.records.find(claim.issuer, claim.serial) for claim in claims)
-        records = (record for record in found if record is not None)
-    else:
-        records = (record for record in app.records.records(app.issuer.id))
+    records = _of_owner(app, owner.lower()) if owner else app.all_records()
     return document(200, {"certificates": [as_json(record) for record in itertools.islice(records, limit)]})
+
+
+def _of_owner(app: Application, owner: str) -> Iterator[CertificateRecord]:
+    found = (app.records.find(claim.issuer, claim.serial) for claim in app.records.owned_by(owner))
+    return (record for record in found if record is not None)
 
 
 def _show(req: func.HttpRequest) -> func.HttpResponse:
@@ -78,22 +79,22 @@ def _show(req: func.HttpRequest) -> func.HttpResponse:
 def _change(req: func.HttpRequest) -> func.HttpResponse:
     principal = authorise(req)
     app = application()
-    serial = _serial(req)
+    found = _find(req)
     if req.method == "DELETE":
-        return document(200, as_json(app.revocations.lift(app.issuer.id, serial)))
+        return document(200, as_json(app.revocations.lift(found.issuer, found.serial)))
     order = read(req, RevocationOrder)
-    record = app.revocations.revoke(app.issuer.id, serial, order.reason, by=principal, note=order.note)
+    record = app.revocations.revoke(found.issuer, found.serial, order.reason, by=principal, note=order.note)
     return document(200, as_json(record))
 
 
 def _publish(req: func.HttpRequest) -> func.HttpResponse:
     authorise(req)
-    return document(200, {"number": application().publish()})
+    numbers = application().publish()
+    return document(200, {"number": max(numbers.values(), default=0), "numbers": numbers})
 
 
 def _find(req: func.HttpRequest) -> CertificateRecord:
-    app = application()
-    record = app.records.find(app.issuer.id, _serial(req))
+    record = application().find_record(_serial(req))
     if record is None:
         raise UnknownCertificate(f"no certificate {_serial(req)} on record")
     return record

@@ -95,12 +95,12 @@ def _revoke(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _one(app: Application, serial: str, order: RevocationOrder, principal: str) -> CertificateRecord:
-    if not order.dry_run:
-        return app.revocations.revoke(app.issuer.id, serial, order.reason, by=principal, note=order.note)
-    record = app.records.find(app.issuer.id, serial)
+    record = app.find_record(serial)
     if record is None:
         raise UnknownCertificate(f"no certificate {serial} on record")
-    return record
+    if order.dry_run:
+        return record
+    return app.revocations.revoke(record.issuer, serial, order.reason, by=principal, note=order.note)
 
 
 def _of_owner(app: Application, order: RevocationOrder, principal: str) -> Iterator[CertificateRecord]:
@@ -117,7 +117,7 @@ def _of_owner(app: Application, order: RevocationOrder, principal: str) -> Itera
 
 def _by_thumbprint(app: Application, thumbprint: str) -> str:
     """A scan: thumbprints are for people, and have no index."""
-    found = next((one for one in app.records.records(app.issuer.id) if one.has_thumbprint(thumbprint)), None)
+    found = next((one for one in app.all_records() if one.has_thumbprint(thumbprint)), None)
     if found is None:
         raise UnknownCertificate(f"no certificate with thumbprint {thumbprint} on record")
     return found.serial

@@ -14,7 +14,7 @@ from functions.answers import binary, text
 from functions.origin import agent_of, source_of
 from shared.errors import MalformedMessage
 from shared.policy.profile import Profile
-from shared.scep.capabilities import ca_certificates, capabilities
+from shared.scep.capabilities import capabilities
 from shared.scep.ports import UNTRACED, Timeline
 from shared.scep.transport import decode_message, query_parameter
 from shared.wiring import Application, application
@@ -63,15 +63,12 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
     if profile is None:
         return text(404, "No such profile.")
     if operation == "getcacaps":
-        next_ca = app.successor() is not None
+        next_ca = app.authorities.successor(name, app.clock()) is not None
         return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
-        ra = app.ra.current(app.clock())
-        return binary(
-            ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert), _CA_CERTIFICATES
-        )
+        return binary(app.ca_certificates(name), _CA_CERTIFICATES)
     if operation == "getnextcacert":
-        message = app.succession.message() if app.successor() else None
+        message = app.next_ca(name)
         return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
     if operation == "pkioperation":
         return _pki_operation(req, app, profile)

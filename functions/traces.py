@@ -61,7 +61,7 @@ def _find(app: Application, key: TraceKey, value: str) -> Iterator[Trace]:
 
 def _of_serial(app: Application, serial: str, days: list[date]) -> Iterator[Trace]:
     """Traces are filed under the device where there is one, which the record knows."""
-    record = app.records.find(app.issuer.id, serial)
+    record = app.find_record(serial)
     if record is None or not record.device:
         return app.traces.find("serial", serial, days)
     found = app.traces.find("device", record.device.lower(), days)

@@ -66,10 +66,11 @@ def test_an_issuer_that_ends_before_its_certificates_would_is_an_alarm(
     environment: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.CRITICAL):
-        _ = application(environment).issuer
+        application(environment).authorities.issuing("device", NOW)
     assert caplog.records == []
     with caplog.at_level(logging.CRITICAL):
-        _ = application(environment, NOW + timedelta(days=1500)).issuer
+        later = NOW + timedelta(days=1500)
+        application(environment, later).authorities.issuing("device", later)
     assert "prepare its successor" in caplog.text
 
 
@@ -169,7 +170,8 @@ def test_certificates_name_the_full_crl_while_shards_cannot_be_published(
 
 def test_shards_and_deltas_come_from_settings(environment: dict[str, str]) -> None:
     settings = {"SCEPTER_CRL_HOURS": "48", "SCEPTER_CRL_SHARDS": "8", "SCEPTER_CRL_DELTA_HOURS": "6"}
-    plan = Published(environment | settings, MemoryPublicationStore()).crl_publisher.plan
+    app = Published(environment | settings, MemoryPublicationStore())
+    plan = app.crl_publisher(app.issuer).plan
     assert plan == CRLPlan(timedelta(hours=48), timedelta(hours=6), 8)
     assert plan.interval == timedelta(hours=3)
 
@@ -179,8 +181,8 @@ class TestVault:
 
     def test_the_vault_goes_before_the_folder(self, environment: dict[str, str]) -> None:
         app = application({**environment, "SCEPTER_VAULT_URL": "https://example.vault.azure.net"})
-        assert isinstance(app.ca_home, VaultCA)
-        assert isinstance(application(environment).ca_home, CAFolder)
+        assert isinstance(app.ca_homes["default"], VaultCA)
+        assert isinstance(application(environment).ca_homes["default"], CAFolder)
 
     def test_settings_reach_the_vault(self, environment: dict[str, str]) -> None:
         more = {"URL": "https://example.vault.azure.net", "SHARE": "0.5", "WORKERS": "4", "PATIENCE": "3"}
@@ -193,7 +195,6 @@ class TestVault:
         app = application({**environment, "WEBSITE_INSTANCE_ID": "worker-1"})
         with pytest.raises(KeyUnavailable, match="SCEPTER_VAULT_URL"):
             _ = app.issuer
-        assert app.successor() is None
 
     def test_an_identity_endpoint_that_says_nothing_does_not_hold_a_device_for_long(
         self, environment: dict[str, str], vault: FakeVault, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,26 @@ class ResponderIdentities(Protocol):
         """Keep one more; those that ended before `now` may be forgotten. Raises KeyUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class IdentitiesOf:
+    """Those of one CA, where the identities of several are kept together."""
+
+    authority: Certificate
+    kept: ResponderIdentities
+
+    def load(self) -> list[ResponderIdentity]:
+        """Raises KeyUnavailable."""
+        return [each for each in self.kept.load() if self._is_ours(each.certificate)]
+
+    def add(self, identity: ResponderIdentity, now: datetime) -> None:
+        """Raises KeyUnavailable."""
+        self.kept.add(identity, now)
+
+    def _is_ours(self, certificate: Certificate) -> bool:
+        named = certificate.issuer.encoded == self.authority.subject.encoded
+        return named and certificate.authority_key_identifier == self.authority.subject_key_identifier
+
+
 def make_identity(issuer: Issuer, *, now: datetime, backdate: timedelta) -> ResponderIdentity:
     """A fresh identity for an issuing CA: one signature by its key. Raises KeyUnavailable, IssuanceFault."""
     key = software.generate("p-256")

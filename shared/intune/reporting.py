@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from shared.ca.authority import CertificateAuthority, Issued, Order
-from shared.ca.issuer import Issuer
+from shared.ca.issuers import Issuers
 from shared.errors import ChallengeRejected, Conflict, DependencyError, IntuneUnavailable
 from shared.intune.hresults import description_of, hresult_of
 from shared.intune.release import NotReleased, Release
@@ -34,7 +34,7 @@ _NOT_OURS: Final = (NotReleased, IntuneUnavailable, CallRefused)
 class IntuneReporter:
     """An EnrollmentReporter. `seal` makes of a request, which carries its challenge, what may lie in storage."""
 
-    issuer: Issuer
+    issuers: Issuers
     records: CertificateStore
     release: Release
     reports: FailureReports
@@ -94,7 +94,7 @@ class IntuneReporter:
             log.exception("transaction %s: its failure cannot be reported to Intune", attempt.transaction_id)
 
     def _authority(self, store: CertificateStore) -> CertificateAuthority:
-        return CertificateAuthority(self.issuer, store)
+        return CertificateAuthority(self.issuers, store)
 
     def _withdrawn(self, order: Order, subject: Name) -> bool:
         """Whether what the order got was withdrawn, so that the same request may get another certificate."""

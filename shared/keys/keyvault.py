@@ -37,6 +37,7 @@ class KeyVaultKeys:
     def __init__(self, vaults: Vaults) -> None:
         self._vaults = vaults
         self._found: dict[VaultName, SigningKey] = {}
+        self._other_versions: dict[VaultName, list[SigningKey]] = {}
         self._lock = Lock()
 
     def signing_key(self, name: VaultName, public_key: object = None) -> SigningKey:
@@ -49,11 +50,13 @@ class KeyVaultKeys:
             found = self._find(name, "sign")
             if public_key is None or name.version or found.public_key() == public_key:
                 return found
-            matching = next((key for key in self._versions(name) if key.public_key() == public_key), None)
-            if matching is None:
-                raise KeyUnavailable(f"no version of {name} is the key of that certificate")
-            self._found[name] = matching
-            return matching
+            known = self._other_versions.setdefault(name, [])
+            found = next((key for key in known if key.public_key() == public_key), None) or self._version_of(
+                name, public_key
+            )
+            if found not in known:
+                known.append(found)
+            return found
 
     def decryption_key(self, name: VaultName) -> DecryptionKey:
         """The RSA key called `name`. Raises KeyUnavailable, also where the key may not decrypt."""
@@ -76,12 +79,20 @@ class KeyVaultKeys:
         adapted = self._found[name] = self._adapt(key, name)
         return adapted
 
+    def _version_of(self, name: VaultName, public_key: object) -> SigningKey:
+        """The version of a key with that public key. Raises KeyUnavailable."""
+        found = next((key for key in self._versions(name) if key.public_key() == public_key), None)
+        if found is None:
+            raise KeyUnavailable(f"no version of {name} is the key of that certificate")
+        log.info("%s is not the current version of %s", found, name)
+        return found
+
     def _versions(self, name: VaultName) -> Iterator[SigningKey]:
         """Every version of the key that is enabled."""
         client = self._vaults.at(name.vault).keys
         listed = self._ask("list", name, lambda _: list(client.list_properties_of_key_versions(name.name)))
         for version in (each.version for each in listed if each.enabled and each.version):
-            yield self._adapt(self._read(replace(name, version=version)), name)
+            yield self._adapt(self._read(replace(name, version=version)), replace(name, version=version))
 
     def _read(self, name: VaultName) -> KeyVaultKey:
         client = self._vaults.at(name.vault).keys

@@ -37,6 +37,7 @@ class Profile(Entry):
     holder: Literal["device", "user"]
     challenge: Literal["sealed", "static", "intune"]
     integration: ProfileName = "default"
+    ca: ProfileName = "default"
     approval: bool = False
     approval_days: Annotated[int, Field(ge=1, le=90)] = 7
     platforms: tuple[Platform, ...] = ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.ca.issuer import Issuer
+from collections.abc import Iterable
+
+from shared.ca.issuers import OwnCA
 from shared.ca.registration import RAIdentity
 from shared.cms.algorithms import CIPHERS
 from shared.cms.signing import degenerate
@@ -23,10 +25,13 @@ def capabilities(*, allow_legacy: bool, next_ca: bool = False) -> str:
     return "\n".join(dict.fromkeys(keywords))
 
 
-def ca_certificates(ra: RAIdentity, issuer: Issuer, *, with_root: bool) -> bytes:
+def ca_certificates(ra: RAIdentity, issuer: OwnCA, *, with_root: bool, others: Iterable[OwnCA] = ()) -> bytes:
     """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, the issuing CA, by setting its chain.
 
+    Where the RA is of another CA of ours, one of `others`, that is there too, so that a path leads to the RA.
     Its media type is application/x-x509-ca-ra-cert, as there always is an RA.
     """
     chain = issuer.chain if with_root else ()
-    return degenerate([certificate.der for certificate in (ra.certificate, issuer.certificate, *chain)])
+    of_ra = () if ra.is_of(issuer.certificate) else [each for each in others if ra.is_of(each.certificate)]
+    authorities = (issuer.certificate, *(each.certificate for each in of_ra), *chain)
+    return degenerate([certificate.der for certificate in (ra.certificate, *authorities)])

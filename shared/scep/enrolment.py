@@ -45,22 +45,23 @@ class Enrolment:
         with exchange.timeline.step("renewal"):
             renewal = self.renewals.examine(exchange.signer, request, exchange.profile, exchange.now)
         if renewal.order is not None:
-            return self._renew(exchange, request, renewal.order)
+            return self._renew(exchange, request, renewal.order, renewal.issuer)
         if not request.challenge:
             raise renewal.refusal
         if not renewal.signer_is_live and exchange.signer.spki != request.spki:
             raise IntegrityFailure("the signer's key is not the key of the request")
         return self._by_challenge(exchange, request, request.challenge)
 
-    def _renew(self, exchange: Exchange, request: CertificateRequest, order: Order) -> Issued:
+    def _renew(self, exchange: Exchange, request: CertificateRequest, order: Order, issuer: str) -> Issued:
         issued = self._issue(exchange, self._authorize(exchange, request, order), order)
         if exchange.profile.supersede is not None:
             self.supersessions.remember(
                 Supersession(
                     due=(exchange.now + exchange.profile.supersede).date(),
-                    issuer=issued.record.issuer,
+                    issuer=issuer,
                     serial=order.predecessor,
                     successor=issued.record.serial,
+                    successor_issuer=issued.record.issuer,
                 )
             )
         return issued

@@ -12,6 +12,7 @@ from shared.config import Settings
 from shared.revocation.published import PublishedCRLs
 from shared.scep.admission import Admission
 from shared.scep.approval import Approvals
+from shared.scep.capabilities import ca_certificates
 from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
 from shared.scep.decisions import Decisions
@@ -79,7 +80,7 @@ class Enrolling(Intune):
 
     @cached_property
     def renewals(self) -> Renewals:
-        return Renewals(self.issuer, self.records)
+        return Renewals(self.authorities, self.records)
 
     @cached_property
     def approvals(self) -> Approvals:
@@ -105,13 +106,32 @@ class Enrolling(Intune):
     def scep(self) -> SCEPService:
         crls = PublishedCRLs(lambda: self.publications)
         return SCEPService(
-            issuer=self.issuer,
+            issuers=self.authorities,
             ra=self.ra,
             enrolment=self.enrolment,
             approvals=self.approvals,
-            retrieval=Retrieval(self.issuer, self.records, self.renewals, crls),
+            retrieval=Retrieval(self.authorities, self.records, self.renewals, crls),
         )
 
     @cached_property
     def succession(self) -> Succession:
-        return Succession(self.issuer, self.successor)
+        return Succession()
+
+    def ca_certificates(self, profile: str) -> bytes:
+        """What GetCACert gives for a profile. Raises KeyUnavailable."""
+        now = self.clock()
+        issuer = self.authorities.in_charge(profile, now)
+        return ca_certificates(
+            self.ra.current(now, issuer.certificate),
+            issuer,
+            with_root=self.settings.root_in_getcacert,
+            others=self.authorities.known(),
+        )
+
+    def next_ca(self, profile: str) -> bytes | None:
+        """What GetNextCACert gives for a profile, None as long as no successor is prepared. Raises KeyUnavailable."""
+        now = self.clock()
+        successor = self.authorities.successor(profile, now)
+        if successor is None:
+            return None
+        return self.succession.message(self.authorities.issuing(profile, now), successor.certificate)

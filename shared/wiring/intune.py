@@ -49,7 +49,7 @@ class Intune(Revoking):
         from shared.intune.reporting import IntuneReporter
 
         return IntuneReporter(
-            issuer=self.issuer,
+            issuers=self.authorities,
             records=self.records,
             release=self._release,
             reports=self.failure_reports,
