@@ -7,7 +7,7 @@ NODE_READY := node_modules/.ready
 CONFORMANCE_VENV := .scepter/conformance-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run func func-enrol test test-fast test-long check format bench bench-ocsp lock conformance-venv system-packages clean
+.PHONY: help setup demo run func func-enrol test test-fast test-long fuzz fuzz-guided check format bench bench-crl bench-ocsp lock conformance-venv system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -41,13 +41,19 @@ func-enrol: setup ## one enrolment under Core Tools, as CI on GitHub runs it
 	@$(BIN)/python -m commands.core_tools $(BIN)/python -m tests.infra.enrol_once
 
 test: setup ## every test but the long drills
-	@$(BIN)/python -m pytest -q -m "not long"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
 
 test-fast: setup ## the tests that start no host and no client
 	@$(BIN)/python -m pytest -q -n 2 -m "not long and not host and not client and not conformance"
 
 test-long: setup ## the long drills
 	@$(BIN)/python -m pytest -q -m long --timeout 1800
+
+fuzz: setup ## a million mutated messages (COUNT=...) through the readers and the endpoint
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),1000000) $(FUZZ)
+
+fuzz-guided: ## coverage-guided fuzzing of the codec with atheris, in an environment of its own, for SECONDS=600
+	@$(PYTHON) tests/fuzz/environment.py $(or $(SECONDS),600)
 
 check: setup ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check .
@@ -59,12 +65,17 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## what an enrolment costs on this machine, as a ratio to its key operations, and what a long CRL costs
-	@$(BIN)/python -m bench.enrolment
+bench: setup ## what an enrolment and a cold start cost on this machine, beside its key operations and scepserver
+	@$(BIN)/python -m bench $(BENCH)
+
+bench-crl: setup ## what the next CRL costs with 1,000, 100,000 and 1,000,000 entries, beside openssl crl
 	@$(BIN)/python -m bench.crl
 
 bench-ocsp: setup ## OCSP answers a second of one worker, beside the key's signatures and beside openssl ocsp
 	@$(BIN)/python -m bench.ocsp
+
+bench-pkcs: setup ## orders for keys made here, beside OpenSSL's key generation
+	@$(BIN)/python -m bench.pkcs
 
 lock: setup ## compile requirements*.in into the pinned files
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -4,9 +4,11 @@ import azure.functions as func
 
 from functions import (
     approvals,
+    callbacks,
     challenges,
     crl,
     crl_timers,
+    deliveries,
     direct,
     event_timers,
     events,
@@ -14,6 +16,9 @@ from functions import (
     management,
     monday,
     ocsp,
+    openapi,
+    orders,
+    pkcs,
     pki,
     revocations,
     scep,
@@ -42,5 +47,10 @@ for room in (
     crl_timers,
     event_timers,
     intune,
+    pkcs,
+    deliveries,
+    callbacks,
+    orders,
+    openapi,
 ):
     app.register_functions(room.blueprint)

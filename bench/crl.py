@@ -26,7 +26,7 @@ import typer
 
 from bench.crl_site import CRLSite
 from bench.machine import description, forget_peak, peak_mib, resident_mib
-from bench.report import progress, report, say
+from bench.report import Report, progress, show
 
 SIZES = (1_000, 100_000, 1_000_000)
 REVOCATIONS = 10
@@ -125,14 +125,12 @@ def main(
     if only:
         print(json.dumps(asdict(measure(only, shards))))
         return
-    say(description())
     costs = [measured(size) for size in progress(SIZES, "sizes")]
     sharded = measured(SIZES[-1], SHARDS)
-    title = f"the next CRL after {REVOCATIONS} revocations, in process; last column: openssl crl reads it"
-    report([row(cost) for cost in (*costs, sharded)], title, as_json=as_json)
-    for fault in faults(costs):
-        say(f"[red]too much:[/] {fault}")
-    sys.exit(1 if faults(costs) else 0)
+    about = f"the next CRL after {REVOCATIONS} revocations, in process; last column: openssl crl reads it"
+    report = Report("CRL", about, [row(cost) for cost in (*costs, sharded)], faults(costs))
+    show(description(), [report], as_json=as_json)
+    sys.exit(bool(report.failures))
 
 
 def _openssl_seconds(der: bytes) -> float | None:

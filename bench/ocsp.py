@@ -17,10 +17,10 @@ from typing import Annotated
 import typer
 
 from bench.fleet import now
-from bench.machine import description, openssl_speed
+from bench.machine import description
 from bench.ocsp_server import Load, servers
 from bench.ocsp_world import World
-from bench.report import progress, report, say
+from bench.report import Report, Row, progress, say, show
 from shared.keys.signatures import sign
 
 STORED = 10_000
@@ -87,19 +87,19 @@ def main(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Report: answers a second of one worker, and p50, p95 and p99 in microseconds (HTTP: milliseconds)."""
-    say(description())
-    speed = openssl_speed("p-256")
-    say(f"openssl speed: a P-256 signature is {speed:.0f} us, {1e6 / speed:.0f}/s" if speed else "no openssl")
     world = World(STORED)
     rows = [signature_alone(world, count)]
     rows += [in_process(world, what, count) for what in progress(list(QUESTIONS), "in process")]
     served = measure_http(count) if http and shutil.which("openssl") else []
-    if as_json:
-        report([*rows, *served], "", as_json=True)
-        return
-    report(rows, f"{STORED} certificates on record in memory, one thread, us", as_json=False)
+    reports = [
+        Report(
+            "OCSP in process", f"{STORED} certificates on record in memory, one thread, us", list[Row](rows)
+        )
+    ]
     if served:
-        report(served, "whole host with Azurite, and openssl ocsp, both on this machine, ms", as_json=False)
+        about = "whole host with Azurite, and openssl ocsp, both on this machine, ms"
+        reports.append(Report("OCSP over HTTP", about, list[Row](served)))
+    show(description(), reports, as_json=as_json)
 
 
 def measure_http(count: int) -> list[dict[str, object]]:

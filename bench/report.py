@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rich.console import Console
@@ -12,6 +14,27 @@ from rich.table import Table
 
 Item = TypeVar("Item")
 Row = Mapping[str, object]
+_WIDTH = 132  # where there is no terminal, so that a log can be read
+
+
+@dataclass
+class Report:
+    """What one benchmark found: `about` says in a sentence what was measured, `failures` what was too much."""
+
+    name: str
+    about: str
+    rows: list[Row] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def limit(self, what: str, found: float, most: float) -> None:
+        """A failure if `found` is over `most`."""
+        if found > most:
+            self.failures.append(f"{what} is {found:.2f}, at most {most}")
+
+
+def best(samples: Sequence[float], *, highest: bool = False, of: int = 4) -> float:
+    """The quartile that went best, or a smaller part `of` the samples: what else a machine does can only add."""
+    return statistics.quantiles(samples, n=of)[-1 if highest else 0]
 
 
 def progress(items: Sequence[Item], what: str) -> Iterable[Item]:
@@ -24,12 +47,22 @@ def say(text: str) -> None:
     Console(stderr=True).print(text, highlight=False)
 
 
-def report(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
-    """A table, or the rows in JSON."""
+def show(machine: Mapping[str, object], reports: Sequence[Report], *, as_json: bool) -> None:
+    """Everything as one JSON document, or as tables."""
     if as_json:
-        print(json.dumps(rows))
+        print(json.dumps({"machine": machine, "benchmarks": [vars(each) for each in reports]}))
         return
-    table = Table(*(rows[0] if rows else ()), title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    console.print(", ".join(f"{name} {value}" for name, value in machine.items()), highlight=False)
+    for each in reports:
+        console.print(f"\n[bold]{each.name}[/]: {each.about}", highlight=False)
+        table = Table()
+        for column in each.rows[0] if each.rows else ():
+            table.add_column(column, overflow="fold")
+        for row in each.rows:
+            table.add_row(*map(str, row.values()))
+        console.print(table)
+        for failure in each.failures:
+            console.print(f"[red]too much:[/] {failure}", highlight=False)

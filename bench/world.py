@@ -95,9 +95,9 @@ class World:
 
 
 def copies(claim: Claim, record: CertificateRecord, count: int) -> Iterator[tuple[Claim, CertificateRecord]]:
-    """Rows of `count` further certificates, each with a serial and a device of its own."""
+    """Rows of `count` further certificates, each with a serial of its own, ten to a device."""
     for number in range(count):
-        serial, device = make_serial(record.not_after, secrets.token_bytes), f"stored-{number}"
+        serial, device = make_serial(record.not_after, secrets.token_bytes), f"stored-{number // 10}"
         owner, identity = f"device:{device}", secrets.token_hex(16)
         yield (
             replace(claim, serial=serial, owner=owner, identity=identity),

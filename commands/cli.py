@@ -16,6 +16,7 @@ from commands import (
     event,
     first_run,
     health,
+    pkcs,
     profile,
     queue,
     request,
@@ -39,6 +40,7 @@ cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
 cli.add_typer(cert.cli, name="cert", help="Certificates: issue, list, show, revoke.")
 cli.add_typer(request.cli, name="request", help="Enrolments that wait for approval: list, approve, deny.")
+cli.add_typer(pkcs.cli, name="pkcs", help="Keys that are made by the app: order, follow, fetch and open.")
 cli.add_typer(event.cli, name="event", help="Device events: list, preview, send.")
 cli.add_typer(revocation.cli, name="revocation", help="What the brake holds back, and undoing holds.")
 cli.add_typer(queue.cli, name="queue", help="Messages that could not be handled: look, redrive.")

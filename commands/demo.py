@@ -12,6 +12,7 @@ from rich.table import Table
 from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
+from commands.demo_pkcs import show_pkcs
 from commands.demo_wipe import wipe
 from commands.scep_device import Device
 from commands.session import Management, console, table_of
@@ -27,7 +28,10 @@ SANS = ["dns:laptop-0042.example.org"]
 
 
 def demo() -> None:
-    """Enrol a device over SCEP, refuse what must be refused, renew, revoke, wipe, list. Takes seconds."""
+    """Enrol a device over SCEP, refuse what must be refused, renew, deliver a key made here, revoke, wipe, list.
+
+    Takes seconds.
+    """
     folder = Path(tempfile.mkdtemp(prefix="scepter-demo-"))
     try:
         with DemoHost(folder) as host:
@@ -58,6 +62,7 @@ class _Demo:
         with self.watch("renew (RenewalReq)"):
             second = _certificate(device.renew(SUBJECT, SANS))
         console().print(f"[green]renewed[/]   serial {second.serial_hex} replaces {first.serial_hex}")
+        show_pkcs(self.host, "laptop-0042", device.key, self.watch)
         self._revoke(first)
         wipe(self.host, self.watch, "laptop-0042", second)
         self._inventory()

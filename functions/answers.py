@@ -12,6 +12,7 @@ from shared.errors import (
     ChallengeRejected,
     Conflict,
     DependencyError,
+    IdReused,
     PKIError,
     PolicyViolation,
     RateExceeded,
@@ -25,6 +26,7 @@ _RETRY_AFTER_CONFLICT = 5
 _STATUS: Mapping[type[PKIError], int] = {
     ChallengeRejected: 403,
     PolicyViolation: 403,
+    IdReused: 409,
     RateExceeded: 429,
     UnknownCertificate: 404,
     RequestError: 400,

@@ -62,6 +62,8 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
     profile = app.profiles.profiles.get(name)
     if profile is None:
         return text(404, "No such profile.")
+    if profile.challenge == "pkcs":
+        return text(404, "This profile is not for SCEP: its keys are made here, on an order.")
     if operation == "getcacaps":
         next_ca = app.authorities.successor(name, app.clock()) is not None
         return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))

@@ -59,6 +59,12 @@ class UnknownCertificate(RequestError):
     public = "The certificate is not known."
 
 
+class IdReused(RequestError):
+    """An id that stands for another request already."""
+
+    public = "This id was used before, for something else."
+
+
 class RateExceeded(RequestError):
     """A caller or source asks more often than it may; the same request is served after `retry_after` seconds."""
 

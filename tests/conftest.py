@@ -5,10 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.azurite import Azurite
 from tests.programs import OpenSSL, openssl_in
 from tests.vault.server import FakeVault
+
+# A busy machine is no fault of the code: nothing here is judged by how long an example took.
+settings.register_profile(
+    "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,13 @@ param tags object
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
   'devices', 'events', 'parked', 'holds', 'brake'
+  'orders', 'deliveries'
 ]
-var queues = ['crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison']
-var containers = ['pki']
+var queues = [
+  'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
+  'pkcs-requests', 'pkcs-requests-poison', 'result-callbacks', 'result-callbacks-poison'
+]
+var containers = ['pki', 'deliveries']
 var deploymentContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

@@ -1,6 +1,6 @@
 """BER to definite lengths (X.690 8.1.3, 8.6.4, 8.7.3): only here are indefinite lengths and pieces known.
 
-Input without them is recognised in one walk over the headers and returned as it is. What no BER form
+Input without them is recognised in one flat walk over the headers and returned as it is. What no BER form
 touches stays byte for byte as sent (a certificate in an indefinite-length message, say), because signatures
 are verified over the bytes as sent. The limits keep hostile input cheap.
 """
@@ -23,13 +23,19 @@ _INDEFINITE: Final = 0x80
 _STRING_TYPES: Final = (0x03, 0x04, 0x0C, *range(0x12, 0x1D), 0x1E)  # strings and times
 _IN_PIECES: Final = frozenset(CONSTRUCTED | tag for tag in _STRING_TYPES)
 _IMPOSSIBLE: Final = frozenset({0x00, *range(0x1F, 0x100, 0x20)})  # a stray end marker; tag numbers above 30
+_PLAIN, _NESTED, _PIECES = 0, 1, 2
+_KINDS: Final = bytes(
+    0xFF if tag in _IMPOSSIBLE else _PIECES if tag in _IN_PIECES else _NESTED if tag & CONSTRUCTED else _PLAIN
+    for tag in range(0x100)
+)
 _END_OF_CONTENTS: Final = b"\x00\x00"
 
 
 def normalise(data: bytes) -> bytes:
     """`data` with definite lengths and whole strings; `data` itself if it is so. Raises MalformedMessage.
 
-    Exactly one element must fill `data`. Nothing inside primitive elements is looked at.
+    Nothing inside primitive elements is looked at. Of what is returned as it is, whoever reads it checks that elements
+    end where those around them do.
     """
     if len(data) > MAX_BYTES:
         raise MalformedMessage(f"more than {MAX_BYTES} bytes")
@@ -41,32 +47,26 @@ def normalise(data: bytes) -> bytes:
 
 def _is_definite(data: bytes) -> bool:
     """Whether no BER form is met. Raises MalformedMessage, and IndexError where the data ends in a header."""
-    position, end = 0, len(data)
-    ends: list[int] = []  # of the elements around the one that ends at `end`
-    while True:
-        tag, length = data[position], data[position + 1]
+    # Every message passes here with hundreds of headers: no calls, and nothing that reading does anyway.
+    position, size, kinds = 0, len(data), _KINDS
+    while position < size:
+        kind = kinds[data[position]]
+        length = data[position + 1]
         position += 2
         if length >= _INDEFINITE:
             if length == _INDEFINITE:
                 return False
             first, position = position, position + (length & 0x7F)
             length = int.from_bytes(data[first:position], "big")
-        stop = position + length
-        if stop > end or (stop < end and not ends) or tag in _IMPOSSIBLE:
-            raise MalformedMessage("an element that cannot be, or bytes after the end")
-        if tag & CONSTRUCTED:
-            if tag in _IN_PIECES:
-                return False
-            if len(ends) >= MAX_DEPTH:
-                raise MalformedMessage("nested deeper than any PKI message")
-            ends.append(end)
-            end = stop
-        else:
-            position = stop
-        while position == end:
-            if not ends:
-                return True
-            end = ends.pop()
+        if kind == _PLAIN:
+            position += length
+        elif kind == _PIECES:
+            return False
+        elif kind != _NESTED:
+            raise MalformedMessage("an identifier that cannot be")
+    if position != size or not size:
+        raise MalformedMessage("the element is longer than the data")
+    return True
 
 
 def _long_length(data: bytes, position: int, first: int) -> tuple[int, int]:

@@ -157,6 +157,12 @@ AES_128_CBC: Final = "2.16.840.1.101.3.4.1.2"
 AES_192_CBC: Final = "2.16.840.1.101.3.4.1.22"
 AES_256_CBC: Final = "2.16.840.1.101.3.4.1.42"
 
+# Key agreement and key wrap (RFC 5753 7.1.4, RFC 3565 2.3.2)
+ECDH_STD_SHA256_KDF: Final = "1.3.132.1.11.1"
+AES_128_WRAP: Final = "2.16.840.1.101.3.4.1.5"
+AES_192_WRAP: Final = "2.16.840.1.101.3.4.1.25"
+AES_256_WRAP: Final = "2.16.840.1.101.3.4.1.45"
+
 # CMS content types (RFC 5652, 5083)
 DATA: Final = "1.2.840.113549.1.7.1"
 SIGNED_DATA: Final = "1.2.840.113549.1.7.2"

@@ -126,18 +126,21 @@ def _elements(data: bytes, position: int) -> list[Element]:
     size = len(data)
     try:
         while position < size:
-            tag, length = data[position], data[position + 1]
+            tag = data[position]
+            length = data[position + 1]
             start = position + 2
             if length >= 0x80:
                 if length == 0x80:
                     raise MalformedMessage("an indefinite length where BER forms were rewritten")
                 first, start = start, start + (length & 0x7F)
                 length = int.from_bytes(data[first:start], "big")
+            if tag & 0x1F == 0x1F:
+                raise MalformedMessage("an identifier that cannot be")
             end = start + length
-            if end > size or tag & 0x1F == 0x1F:
-                raise MalformedMessage("an element that cannot be")
             keep(make(kind, (tag, data[position:end], start - position)))
             position = end
     except IndexError:
         raise MalformedMessage("the element ends inside its header") from None
+    if position != size:
+        raise MalformedMessage("the element is longer than its container")
     return found

@@ -91,6 +91,40 @@ class CertificateAuthority:
         claim = self.find_claim(order, subject)
         return None if claim is None else self._resume(claim, key_hash, order, now)
 
+    def promise(self, template: CertificateTemplate, order: Order, *, now: datetime) -> Claim:
+        """Claim for `order`, and nothing more: for whoever has to deliver between the signature and the record.
+
+        Raises Conflict if the order was claimed before, StoreUnavailable, IssuanceFault.
+        """
+        claim = self._compose_claim(template, order, now)
+        self._store.claim(claim)
+        return claim
+
+    def sign(self, claim: Claim) -> Certificate:
+        """The certificate that a claim promises; nobody knows of it yet. Raises KeyUnavailable, IssuanceFault."""
+        return self.promiser(claim).sign(claim.tbs)
+
+    def put_on_record(
+        self, claim: Claim, certificate: Certificate, order: Order, *, now: datetime
+    ) -> CertificateRecord:
+        """Commit what `sign` gave; the record that stands there if somebody was first, whatever its status.
+
+        Raises IssuanceFault for a certificate that is not the claim's, StoreUnavailable, Conflict.
+        """
+        if certificate.tbs != claim.tbs:
+            raise IssuanceFault(f"not the certificate that was promised as {claim.serial}")
+        for owner in order.owners(certificate.subject)[1:]:
+            self._store.link(owner, claim)
+        record = record_of(claim, certificate, order, now)
+        try:
+            self._store.commit(record)
+        except Conflict:
+            standing = self._store.find(claim.issuer, claim.serial)
+            if standing is None:
+                raise
+            return standing
+        return record
+
     def find_claim(self, order: Order, subject: Name) -> Claim | None:
         """What was promised to this order, by one point read."""
         return self._store.find_claim(order.owners(subject)[0], order.identity)
@@ -130,21 +164,17 @@ class CertificateAuthority:
         return self._complete(claim, order, now)
 
     def _complete(self, claim: Claim, order: Order, now: datetime) -> Issued:
-        certificate = self._promiser(claim).sign(claim.tbs)
-        for owner in order.owners(certificate.subject)[1:]:
-            self._store.link(owner, claim)
-        record = record_of(claim, certificate, order, now)
-        try:
-            self._store.commit(record)
-        except Conflict:
-            winner = self._store.find(claim.issuer, claim.serial)
-            if winner is None:
-                raise
-            return _answer_again(winner, now)
+        certificate = self.sign(claim)
+        record = self.put_on_record(claim, certificate, order, now=now)
+        if record.etag:  # it was read: somebody was first
+            return _answer_again(record, now)
         return Issued(certificate, record, repeated=False)
 
-    def _promiser(self, claim: Claim) -> Issuer:
-        """Who is named in what was promised, who need not be the one that issues by now."""
+    def promiser(self, claim: Claim) -> Issuer:
+        """Who is named in what was promised, who need not be the one that issues by now.
+
+        Raises ChallengeRejected if it is no more, KeyUnavailable, IssuanceFault.
+        """
         issuer = self.issuers.find(claim.issuer)
         if issuer is None:
             raise ChallengeRejected("claimed under a CA that is no more, and never finished")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.ca.delivery import Accepted, Delivery, accept
 from shared.ca.authorities import CAHome
+from shared.ca.delivery import Accepted, Delivery, accept
 from shared.ca.holdings import Holdings
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RAIdentity, RegistrationAuthority

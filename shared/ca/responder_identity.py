@@ -85,10 +85,15 @@ def make_root_identity(
 def _template(
     authority: Certificate, key: SigningKey, now: datetime, life: timedelta, backdate: timedelta
 ) -> CertificateTemplate:
+    return responder_request_template(authority, public_key_info(key), now, life, backdate)
+
+
+def responder_request_template(
+    authority: Certificate, spki: bytes, now: datetime, life: timedelta, backdate: timedelta
+) -> CertificateTemplate:
+    """What a responder for `authority` is to be certified as, by its public key alone."""
     now = now.replace(microsecond=0)
     names = [("O", value) for value in authority.subject.values("O")]
     subject = Name.build([*names, ("CN", f"OCSP {issuer_id(authority.spki)}")])
     end = min(now + life, authority.not_after)
-    return hierarchy.responder_template(
-        public_key_info(key), subject, not_before=now - backdate, not_after=end
-    )
+    return hierarchy.responder_template(spki, subject, not_before=now - backdate, not_after=end)

@@ -41,12 +41,14 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopedMessage:
-    """A sealed message as it was sent. `recipients` are those with key transport; others are passed over."""
+    """A sealed message as it was sent. `recipients` are those with key transport, `agreements` those with key
+    agreement, as they are; others are passed over."""
 
     recipients: tuple[Recipient, ...]
     cipher_oid: str
     _cipher_parameters: bytes = field(repr=False)
     _encrypted: bytes = field(repr=False)
+    agreements: tuple[Element, ...] = field(default=(), repr=False)
 
     @classmethod
     def parse(cls, message: bytes) -> EnvelopedMessage:
@@ -70,6 +72,7 @@ class EnvelopedMessage:
             cipher_oid=oid,
             _cipher_parameters=algorithm.take().encoded if algorithm.more() else b"",
             _encrypted=values.implicit_octets(encrypted),
+            agreements=tuple(element for element in recipients if element.tag == tags.context(1)),
         )
 
     @property
@@ -105,6 +108,15 @@ class EnvelopedMessage:
         except ValueError:
             raise IntegrityFailure("the envelope does not open") from None
 
+    def decrypted(self, key: bytes) -> bytes | None:
+        """The content under a content key that was unwrapped elsewhere, None if it is not that key."""
+        cipher = cipher_by_oid(self.cipher_oid).require(allow_legacy=False)
+        iv = self._initialisation_vector(cipher)
+        try:
+            return cipher.decrypt(key, iv, self._encrypted) if len(key) == cipher.key_size else None
+        except ValueError:
+            return None
+
     def is_addressed_to(self, certificates: Sequence[bytes]) -> bool:
         """Whether a recipient means one of the certificates (DER)."""
         return any(recipient.reference.find(certificates) is not None for recipient in self.recipients)
@@ -138,23 +150,53 @@ def seal(
     Raises AlgorithmRefused for a key that is not RSA with at least 2048 bits, for names the tables do not
     have, and for a legacy cipher unless `allow_legacy`.
     """
-    chosen = cipher_by_name(cipher).require(allow_legacy=allow_legacy)
     transport = KeyTransport.named(key_transport)
     recipient_key = check_recipient_key(public_key)
+
+    def wrapped(key: bytes) -> bytes:
+        identifier = issuer_and_serial_number(recipient_certificate)
+        return transported(key, recipient_key, transport, identifier, version=0)
+
+    return seal_for(content, wrapped, version=0, cipher=cipher, allow_legacy=allow_legacy, random=random)
+
+
+def seal_for(
+    content: bytes,
+    wrap_key: Callable[[bytes], bytes],
+    *,
+    version: int,
+    cipher: str = "aes-256-cbc",
+    allow_legacy: bool = False,
+    random: Callable[[int], bytes] = os.urandom,
+) -> bytes:
+    """ContentInfo (DER): `content` for the one recipient whose RecipientInfo `wrap_key` makes of the content key.
+
+    `version` follows from the kind of RecipientInfo (RFC 5652 6.1). Raises AlgorithmRefused.
+    """
+    chosen = cipher_by_name(cipher).require(allow_legacy=allow_legacy)
     key, iv = random(chosen.key_size), random(chosen.block_size)
-    recipient = writer.sequence(
-        writer.integer(0),
-        issuer_and_serial_number(recipient_certificate),
-        transport.identifier(),
-        writer.octet_string(recipient_key.encrypt(key, transport.padding)),
-    )
     encrypted = writer.sequence(
         writer.oid(oids.DATA),
         writer.sequence(writer.oid(chosen.oid), writer.octet_string(iv)),
         writer.context(0, chosen.encrypt(key, iv, content), constructed=False),
     )
-    enveloped = writer.sequence(writer.integer(0), writer.set_of([recipient]), encrypted)
-    return wrap(oids.ENVELOPED_DATA, enveloped)
+    recipients = writer.set_of([wrap_key(key)])
+    return wrap(oids.ENVELOPED_DATA, writer.sequence(writer.integer(version), recipients, encrypted))
+
+
+def transported(
+    key: bytes, recipient: rsa.RSAPublicKey, transport: KeyTransport, identifier: bytes, *, version: int
+) -> bytes:
+    """KeyTransRecipientInfo (RFC 5652 6.2.1): the content key encrypted to an RSA key.
+
+    `identifier` is IssuerAndSerialNumber with version 0, or [0] SubjectKeyIdentifier with version 2.
+    """
+    return writer.sequence(
+        writer.integer(version),
+        identifier,
+        transport.identifier(),
+        writer.octet_string(recipient.encrypt(key, transport.padding)),
+    )
 
 
 def check_recipient_key(public_key: object) -> rsa.RSAPublicKey:

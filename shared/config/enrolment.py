@@ -19,7 +19,8 @@ class EnrolmentSettings(Group):
         description="Fernet keys that seal challenges, comma-separated; the first seals, all open."
     )
     caller_secrets: Mapping[str, SecretStr] = Field(
-        default_factory=dict, description="Secret of each caller of POST /challenges: one setting per name."
+        default_factory=dict,
+        description="Secret of each caller of POST /challenges and /pkcs/requests: one setting per name.",
     )
     static_challenges: Mapping[str, SecretStr] = Field(
         default_factory=dict, description="Secret of each static challenge: one setting per name."

@@ -12,6 +12,7 @@ from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
 from shared.config.intune import IntuneSettings
+from shared.config.pfx import PFXSettings
 from shared.config.status import StatusSettings
 from shared.config.vault import VaultSettings
 
@@ -21,6 +22,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    PFXSettings,
     EventSettings,
     StatusSettings,
     IntuneSettings,

@@ -85,12 +85,12 @@ def reach(claims: Iterable[Claim], occurred_at: datetime) -> list[Claim]:
 
 
 def sweep_again_at(event: DeviceEvent, profiles: Mapping[str, Profile]) -> datetime | None:
-    """When every challenge that was minted before the event has ended, if one of them could still be used for a
-    certificate that the event would reach; None if not."""
+    """When all challenges that were minted and all keys that were ordered before the event have ended, if one of them
+    could still be used for a certificate that the event would reach; None if not."""
     lives = [
-        timedelta(minutes=profile.challenge_lifetime)
+        profile.promise_life
         for profile in profiles.values()
-        if profile.challenge == "sealed" and profile.events.rule(event.type).action in ("revoke", "hold")
+        if profile.promise_life and profile.events.rule(event.type).action in ("revoke", "hold")
     ]
     return event.occurred_at + max(lives) + TOLERANCE if lives else None
 

@@ -117,23 +117,25 @@ def parse_scheme(algorithm_identifier: bytes) -> Scheme:
         return _pss(parameters)
     if oid not in _NAMED:
         raise AlgorithmRefused(f"signature algorithm {oid} is not known")
-    if oid != oids.EC_PUBLIC_KEY and parameters is not None and parameters.encoded != writer.null():
+    # By its contents: in BER the length of NULL may be written in more octets than one
+    missing = parameters is None or (parameters.tag == tags.NULL and not parameters.contents)
+    if oid != oids.EC_PUBLIC_KEY and not missing:
         raise MalformedMessage("a signature algorithm with parameters it does not have")
     kind, name = _NAMED[oid]
     return Scheme(kind, digests.by_name(name) if name else None)
 
 
 def _verify(key: object, scheme: Scheme, digest: Digest | None, data: bytes, signature: bytes) -> None:
-    if isinstance(key, ed25519.Ed25519PublicKey) and scheme.kind == "ed25519":
+    if scheme.kind == "ed25519" and isinstance(key, ed25519.Ed25519PublicKey):
         return key.verify(signature, data)
     if digest is None:
         raise IntegrityFailure("the signature algorithm is not one of this kind of key")
-    if isinstance(key, rsa.RSAPublicKey) and scheme.kind == "rsa":
+    if scheme.kind == "rsa" and isinstance(key, rsa.RSAPublicKey):
         return key.verify(signature, data, padding.PKCS1v15(), digest.algorithm)
-    if isinstance(key, rsa.RSAPublicKey) and scheme.mgf is not None:
+    if scheme.mgf is not None and isinstance(key, rsa.RSAPublicKey):
         pss = padding.PSS(padding.MGF1(scheme.mgf.algorithm), scheme.salt)
         return key.verify(signature, data, pss, digest.algorithm)
-    if isinstance(key, ec.EllipticCurvePublicKey) and scheme.kind == "ecdsa":
+    if scheme.kind == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
         return key.verify(signature, data, ec.ECDSA(digest.algorithm))
     raise IntegrityFailure("the signature algorithm is not one of this kind of key")
 

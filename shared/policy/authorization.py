@@ -6,8 +6,9 @@ extension in it is ignored, except a wish to become a CA, which is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from shared.asn1 import oids
 from shared.policy.refusal import refusal
@@ -15,7 +16,29 @@ from shared.x509 import extensions
 from shared.x509.certificate import CertificateTemplate
 from shared.x509.extension_values import parse_basic_constraints
 from shared.x509.extensions import Extension
+from shared.x509.general_names import GeneralName
+from shared.x509.names import Name
 from shared.x509.request import CertificateRequest
+
+
+class Applicant(Protocol):
+    """What is certified: a request, or a key that was made here."""
+
+    @property
+    def subject(self) -> Name: ...
+    @property
+    def spki(self) -> bytes: ...
+    @property
+    def sans(self) -> tuple[GeneralName, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MadeHere:
+    """A key that was made here, and the names it is for."""
+
+    subject: Name
+    sans: tuple[GeneralName, ...]
+    spki: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +58,7 @@ def refuse_ca_request(request: CertificateRequest) -> None:
 
 
 def template(
-    request: CertificateRequest, grant: Grant, *, now: datetime, backdate: timedelta, life: timedelta
+    request: Applicant, grant: Grant, *, now: datetime, backdate: timedelta, life: timedelta
 ) -> CertificateTemplate:
     """The template of a certificate that lives for `life` from shortly before `now`."""
     not_before, not_after = period(now, backdate, life)
@@ -55,7 +78,7 @@ def period(now: datetime, backdate: timedelta, life: timedelta) -> tuple[datetim
     return not_before, not_before + life
 
 
-def _extensions(request: CertificateRequest, grant: Grant) -> tuple[Extension, ...]:
+def _extensions(request: Applicant, grant: Grant) -> tuple[Extension, ...]:
     built = [extensions.basic_constraints(False, None), extensions.key_usage(grant.key_usage)]
     if grant.extended_key_usage:
         built.append(extensions.extended_key_usage(grant.extended_key_usage))

@@ -8,8 +8,10 @@ from shared.asn1 import oids
 from shared.policy.alternative_names import SAN_KINDS
 from shared.policy.callers import Caller, StaticChallenge
 from shared.policy.patterns import Pattern
+from shared.policy.pkcs import PKCSRules
 from shared.policy.profile import Profile
 from shared.policy.subject import attribute_oid
+from shared.policy.subject_variables import DEVICE_ID
 
 _SHORT_LIFE = 5  # days; below it devices that sleep over a weekend miss their renewal
 _DEVICE_CHOSEN = {oids.SERIAL_NUMBER}
@@ -23,7 +25,9 @@ def doubts(
     found = []
     for name, profile in profiles.items():
         found += [f"profiles.{name}: {doubt}" for doubt in _in_profile(profile)]
-        if profile.challenge != "intune" and name not in vouched:
+        if profile.challenge == "pkcs" and name not in vouched:
+            found.append(f"profiles.{name}: no caller may order for it")
+        elif profile.challenge != "intune" and name not in vouched:
             found.append(f"profiles.{name}: nobody can make a challenge for it, so nobody can enrol")
     for static in statics:
         found += [f"static_challenges.{static.name}: {doubt}" for doubt in _in_static(static)]
@@ -41,6 +45,8 @@ def _in_static(static: StaticChallenge) -> Iterator[str]:
 def _in_profile(profile: Profile) -> Iterator[str]:
     yield from _about_names(profile)
     yield from _about_time(profile)
+    if profile.pkcs is not None:
+        yield from _about_pkcs(profile, profile.pkcs)
     if "nonRepudiation" in profile.key_usage.allowed and {"ios", "macos"} & set(profile.platforms):
         yield "nonRepudiation: the SCEP payload of Apple devices knows signing and encryption only"
     if oids.EKU_CERTIFICATE_REQUEST_AGENT in profile.extended_key_usage.allowed:
@@ -70,6 +76,22 @@ def _about_time(profile: Profile) -> Iterator[str]:
         yield f"validity is shorter than {_SHORT_LIFE} days: devices that are off for a while miss renewal"
     if profile.certificate_only_renewal and profile.renewal_window.length(profile.life) >= profile.life:
         yield "renewal_window is as long as the whole validity: a certificate may renew from its first day"
+
+
+def _about_pkcs(profile: Profile, rules: PKCSRules) -> Iterator[str]:
+    for where, variable in dict.fromkeys(rules.variables()):
+        if variable.reported:
+            yield f"pkcs.{where}: {variable} is reported by the device itself and proves nothing"
+        if (where, variable) == ("subject", DEVICE_ID) and (
+            not profile.platforms or "windows" in profile.platforms
+        ):
+            yield f"pkcs.subject: {variable} can keep Windows devices from synchronising"
+    if rules.encoding == "legacy":
+        yield "pkcs.encoding: 3DES and SHA-1 are for platforms that read nothing else"
+    if rules.recipient == "bare-key":
+        yield "pkcs.recipient: with bare-key the caller alone says who can open the delivery"
+    if "cms-pkcs1" in rules.sealing:
+        yield "pkcs.sealing: cms-pkcs1 is open to padding oracles on the device"
 
 
 def _is_open(pattern: Pattern | None) -> bool:

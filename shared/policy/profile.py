@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from shared.policy.alternative_names import SANRules, check_sans
-from shared.policy.authorization import Grant, refuse_ca_request, template
+from shared.policy.authorization import Grant, MadeHere, refuse_ca_request, template
 from shared.policy.entry import Entry, contradiction
 from shared.policy.events import EventRules
 from shared.policy.periods import Grace, RenewalWindow, RenewalWindowText
+from shared.policy.pkcs import REQUEST_LIFE, PKCSRules, check_pkcs
 from shared.policy.public_key import KeyAlgorithm, KeyPolicy, family_of
 from shared.policy.refusal import refusal
 from shared.policy.strong_mapping import StrongMapping, mapped_sid
@@ -35,7 +36,7 @@ class Profile(Entry):
     name: ProfileName
     title: Annotated[str, Field(min_length=1, max_length=100)]
     holder: Literal["device", "user"]
-    challenge: Literal["sealed", "static", "intune"]
+    challenge: Literal["sealed", "static", "intune", "pkcs"]
     integration: ProfileName = "default"
     ca: ProfileName = "default"
     approval: bool = False
@@ -57,6 +58,7 @@ class Profile(Entry):
     challenge_lifetime: Annotated[int, Field(ge=1, le=10080)] = 60
     reply: Literal["leaf", "issuer", "chain"] = "issuer"
     legacy_algorithms: bool = False
+    pkcs: PKCSRules | None = None
     events: EventRules = EventRules()
 
     @field_validator("key")
@@ -67,7 +69,7 @@ class Profile(Entry):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Profile:
-        if self.sid_extension and self.strong_mapping == "off":
+        if self.sid_extension and self.strong_mapping == "off" and self.challenge != "pkcs":
             raise contradiction(
                 "it is derived from the SAN URI, so strong_mapping must be on", "sid_extension"
             )
@@ -84,6 +86,7 @@ class Profile(Entry):
         if "integration" in self.model_fields_set and self.challenge != "intune":
             raise contradiction('it has no effect without challenge = "intune"', "integration")
         self._check_approval()
+        check_pkcs(self)
         return self
 
     def _check_approval(self) -> None:
@@ -110,6 +113,13 @@ class Profile(Entry):
     def patience(self) -> timedelta:
         """How long a request waits for its approval, and an approved one for its device."""
         return timedelta(days=self.approval_days)
+
+    @property
+    def promise_life(self) -> timedelta:
+        """How long after it was ordered a certificate may still be issued on the strength of that order."""
+        if self.challenge == "sealed":
+            return timedelta(minutes=self.challenge_lifetime)
+        return REQUEST_LIFE if self.challenge == "pkcs" else timedelta(0)
 
     @cached_property
     def key_policy(self) -> KeyPolicy:
@@ -157,6 +167,28 @@ class Profile(Entry):
         """
         life = self.life if validity is None or self.is_apple_only else min(self.life, validity)
         return template(request, grant or self.grant(request), now=now, backdate=backdate, life=life)
+
+    def authorize_made(
+        self,
+        made: MadeHere,
+        public_key: object,
+        *,
+        sid: str | None,
+        now: datetime,
+        backdate: timedelta,
+        validity: timedelta | None = None,
+    ) -> CertificateTemplate:
+        """The same for a key that was made here, whose usages are the profile's defaults; `sid` is the account that was
+        named for the extension. Raises PolicyViolation, AlgorithmRefused."""
+        self.key_policy.check(public_key)
+        self.check_names(made.subject, made.sans)
+        grant = Grant(
+            key_usage=self.key_usage.unasked(family_of(public_key)),
+            extended_key_usage=self.extended_key_usage.granted(None),
+            sid=sid if self.sid_extension else None,
+        )
+        life = self.life if validity is None or self.is_apple_only else min(self.life, validity)
+        return template(made, grant, now=now, backdate=backdate, life=life)
 
     def renewal_open(self, not_before: datetime, not_after: datetime, now: datetime) -> bool:
         """Whether a certificate alone may renew itself now."""

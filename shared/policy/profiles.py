@@ -69,7 +69,7 @@ class Profiles(Entry):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        self._check_vouchers("callers", self.callers, "sealed")
+        self._check_vouchers("callers", self.callers, "sealed", "pkcs")
         self._check_vouchers("static_challenges", self.static_challenges, "static")
         names = [source.name for source in self.event_sources]
         for index, name in enumerate(names):
@@ -77,7 +77,7 @@ class Profiles(Entry):
                 raise contradiction(f"the name {name} is used twice", "event_sources", index, "name")
         return self
 
-    def _check_vouchers(self, table: str, vouchers: Sequence[Voucher], challenge: str) -> None:
+    def _check_vouchers(self, table: str, vouchers: Sequence[Voucher], *challenges: str) -> None:
         seen: set[str] = set()
         for index, voucher in enumerate(vouchers):
             if voucher.name in seen:
@@ -87,8 +87,8 @@ class Profiles(Entry):
                 profile = self.profiles.get(name)
                 if profile is None:
                     raise contradiction(f"there is no profile {name}", table, index, "profiles")
-                if profile.challenge != challenge:
-                    reason = f"profile {name} takes {profile.challenge} challenges, not {challenge} ones"
+                if profile.challenge not in challenges:
+                    reason = f"profile {name} takes {profile.challenge} challenges, not {challenges[0]} ones"
                     raise contradiction(reason, table, index, "profiles")
 
     def get(self, name: str) -> Profile | None:

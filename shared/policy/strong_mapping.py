@@ -39,3 +39,10 @@ def mapped_sid(names: Sequence[GeneralName], mapping: StrongMapping) -> str | No
     if not _ACCOUNT.matches(sid):
         raise refusal("The SAN URI does not hold the security identifier of an account", quoted(found[0]))
     return sid
+
+
+def check_sid(sid: str) -> str:
+    """`sid` if it is the textual security identifier of an account. Raises PolicyViolation."""
+    if not _ACCOUNT.matches(sid):
+        raise refusal("The security identifier is not that of an account", quoted(sid))
+    return sid

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
     *("devices", "events", "parked", "holds", "brake"),
+    *("orders", "deliveries"),
 )
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""
+DELIVERIES: Final = "deliveries"
+PRIVATE: Final = (DELIVERIES,)
+"""Containers that are never public, not on one's own machine either."""
 
 # URLs of rows hold device and user ids: the SDK's own request log stays off, whatever the root logger's
 # level.
@@ -136,14 +140,18 @@ class StorageConnection:
         containers: Iterable[str] = (PUBLICATIONS,),
         queues: Iterable[str] = (),
         public_containers: bool = False,
+        private: Iterable[str] = PRIVATE,
     ) -> None:
         """Create what is not there. In Azure the infrastructure does this; `public_containers` (anonymous
-        reads of blobs) is for local runs only. Raises StoreUnavailable."""
+        reads of blobs in `containers`, never in those that are `private`) is for local runs only. Raises
+        StoreUnavailable."""
         for name in tables:
             _create(self.table(name).create_table)
         for name in containers:
             access = "blob" if public_containers else None
             _create(self.container(name).create_container, public_access=access)
+        for name in private:
+            _create(self.container(name).create_container)
         for name in queues:
             _create(self.queue(name).create_queue)
 

@@ -26,6 +26,7 @@ from shared.wiring.intune import Intune
 from shared.wiring.named import checked, revealed
 
 if TYPE_CHECKING:
+    from shared.scep.known_callers import KnownCallers
     from shared.scep.mint import ChallengeMint
     from shared.scep.sources import SourceRate
 
@@ -66,6 +67,10 @@ class Enrolling(Intune):
 
         secrets = revealed(self.settings.caller_secrets)
         return checked("SCEPTER_CALLER_SECRETS", lambda: ChallengeMint(self.profiles, secrets, self.sealed))
+
+    @property
+    def callers(self) -> KnownCallers:
+        return self.mint.callers
 
     @cached_property
     def validators(self) -> Mapping[str, ChallengeValidator]:

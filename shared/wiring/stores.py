@@ -25,7 +25,9 @@ from shared.store.uses import TableUseCounter
 
 CRL_QUEUE = "crl-requests"
 EVENT_QUEUE = "device-events"
-QUEUES = (CRL_QUEUE, EVENT_QUEUE)
+PKCS_QUEUE = "pkcs-requests"
+CALLBACK_QUEUE = "result-callbacks"
+QUEUES = (CRL_QUEUE, EVENT_QUEUE, PKCS_QUEUE, CALLBACK_QUEUE)
 
 
 class Stores:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.ca.vault import VaultCA
+from shared.ca.vault import KeyMaker, VaultCA
 from shared.keys.secrets import SecretStore
 from shared.keys.vault_budget import Budget
 from shared.keys.vault_names import VaultName
@@ -77,11 +77,12 @@ class VaultParts(Stores):
         """Another CA: the name of its key, as settings have it, and of its secret of certificates."""
         return self._vault_ca(VaultName.parse(key, kind="keys", vault=self.settings.vault_url), chain)
 
-    def _vault_ca(self, key: VaultName, chain: str) -> VaultCA:
+    def _vault_ca(self, key: VaultName, chain: str, maker: KeyMaker | None = None) -> VaultCA:
         return VaultCA(
             self.vault_secrets,
             lambda public_key: self.vault_keys.signing_key(key, public_key),
             chain_secret=chain,
             ra_secret=self.settings.vault_ra_secret,
             clock=self.clock,
+            maker=maker,
         )

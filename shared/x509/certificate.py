@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 _VERSION_3: Final = writer.context(0, writer.integer(2))
-_FIELDS: Final = tuple(each.name for each in fields(TBSCertificate))
 _MAX_SERIAL_BITS: Final = 159  # twenty octets, and the first bit is the sign (RFC 5280 4.1.2.2)
 
 
@@ -73,11 +72,9 @@ class Certificate(TBSCertificate):
         contents = parse_tbs(tbs.encoded)
         if contents.signature_algorithm != algorithm.encoded:  # RFC 5280 4.1.1.2
             raise MalformedMessage("a certificate that names two signature algorithms")
-        known = dict(vars(contents))  # the fields, and what was read of them so far
-        certificate = cls(
-            **{name: known.pop(name) for name in _FIELDS}, der=whole.encoded, signature=values.bits(signature)
-        )
-        vars(certificate).update(known)
+        certificate = cls.__new__(cls)
+        # The fields of `contents`, and what was read of them so far
+        vars(certificate).update(vars(contents), der=whole.encoded, signature=values.bits(signature))
         return certificate
 
 

@@ -31,22 +31,46 @@ def parse_rdns(text: str) -> list[list[bytes]]:
 
     Raises MalformedMessage.
     """
-    rdns: list[list[bytes]] = [[]]
+    return [[_attribute(pair) for pair in rdn] for rdn in _scan(text)]
+
+
+def split_rdns(text: str) -> list[list[tuple[str, str]]]:
+    """The RDNs of a text, in the order of the text, each as (dotted type, value); nothing is encoded yet.
+
+    Raises MalformedMessage, also for a value in hexadecimal.
+    """
+    return [[_typed(pair) for pair in rdn] for rdn in _scan(text)]
+
+
+def format_rdns(rdns: Sequence[Iterable[Attribute]]) -> str:
+    """RFC 4514 2: the last RDN first. Types without a short name show their values in hexadecimal (2.4)."""
+    return ",".join("+".join(map(_format, rdn)) for rdn in reversed(rdns))
+
+
+def _scan(text: str) -> list[list[re.Match[str]]]:
+    rdns: list[list[re.Match[str]]] = [[]]
     position, end = 0, "," if text.strip(" ") else ""
     while end:
         pair = _PAIR.match(text, position)
         if pair is None:
             raise MalformedMessage(f"not a distinguished name from character {position + 1} on")
-        rdns[-1].append(_attribute(pair))
+        rdns[-1].append(pair)
         position, end = pair.end(), pair["end"]
         if end and end != "+":
             rdns.append([])
     return [rdn for rdn in rdns if rdn]
 
 
-def format_rdns(rdns: Sequence[Iterable[Attribute]]) -> str:
-    """RFC 4514 2: the last RDN first. Types without a short name show their values in hexadecimal (2.4)."""
-    return ",".join("+".join(map(_format, rdn)) for rdn in reversed(rdns))
+def _typed(pair: re.Match[str]) -> tuple[str, str]:
+    if pair["hex"] is not None:
+        raise MalformedMessage("a value in hexadecimal where text is needed")
+    return attribute_oid(pair["type"]), _value(pair)
+
+
+def _value(pair: re.Match[str]) -> str:
+    if pair["quoted"] is not None:
+        return _unescape(pair["quoted"], keep_spaces=True)
+    return _unescape(pair["plain"], keep_spaces=False)
 
 
 def _attribute(pair: re.Match[str]) -> bytes:
@@ -57,9 +81,7 @@ def _attribute(pair: re.Match[str]) -> bytes:
         except ValueError:
             raise MalformedMessage("an odd number of hexadecimal digits") from None
         return encode_attribute(oid, read(encoded).encoded)
-    if pair["quoted"] is not None:
-        return encode_attribute(oid, encode_value(oid, _unescape(pair["quoted"], keep_spaces=True)))
-    return encode_attribute(oid, encode_value(oid, _unescape(pair["plain"], keep_spaces=False)))
+    return encode_attribute(oid, encode_value(oid, _value(pair)))
 
 
 def _unescape(text: str, *, keep_spaces: bool) -> str:

@@ -36,8 +36,15 @@ class Name:
     @classmethod
     def build(cls, pairs: Sequence[tuple[str, str]]) -> Name:
         """An RDN for each (short name or dotted type, value), in that order. Raises MalformedMessage."""
-        typed = [(attribute_oid(kind), value) for kind, value in pairs]
-        return cls._of([encode_attribute(oid, encode_value(oid, value))] for oid, value in typed)
+        return cls.build_rdns([[pair] for pair in pairs])
+
+    @classmethod
+    def build_rdns(cls, rdns: Sequence[Sequence[tuple[str, str]]]) -> Name:
+        """The same with any number of attributes in each RDN. Raises MalformedMessage."""
+        typed = [[(attribute_oid(kind), value) for kind, value in rdn] for rdn in rdns]
+        return cls._of(
+            [encode_attribute(oid, encode_value(oid, value)) for oid, value in rdn] for rdn in typed
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Name:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from shared.asn1 import normalise as module
 from shared.asn1 import writer
 from shared.asn1.normalise import MAX_DEPTH, normalise
+from shared.asn1.reader import read
 from shared.errors import MalformedMessage
 from tests.asn1.ber_forms import indefinite, long_form, streamed, to_ber
 from tests.asn1.strategies import trees
@@ -93,21 +96,37 @@ def test_known_forms(ber: bytes, der: bytes) -> None:
 )
 def test_what_cannot_be_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        normalise(data)
+        read(data)
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])
-@pytest.mark.parametrize("form", [writer.sequence, lambda inner: indefinite(0x30, inner)])
-def test_nesting_has_a_limit(depth: int, form: object) -> None:
-    assert callable(form)
+@pytest.mark.parametrize(
+    "data", [b"\x30\x03\x30\x02\x05\x00", b"\x30\x04\x30\x01\x05\x00", b"\x30\x04\x30\x03\x05\x00"]
+)
+def test_what_does_not_fit_is_refused_by_whoever_looks_inside(data: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        list(read(data).only_child().children())
+
+
+def nested(depth: int, form: Callable[[bytes], bytes]) -> bytes:
     data = writer.null()
     for _ in range(depth):
         data = form(data)
+    return data
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])
+def test_nesting_has_a_limit_in_ber(depth: int) -> None:
+    data = nested(depth, lambda inner: indefinite(0x30, inner))
     if depth > MAX_DEPTH:
         with pytest.raises(MalformedMessage, match="deeper"):
             normalise(data)
     else:
         assert normalise(data)
+
+
+def test_nesting_costs_nothing_in_der() -> None:
+    data = nested(10_000, writer.sequence)
+    assert normalise(data) is data
 
 
 def test_size_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

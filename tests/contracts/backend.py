@@ -8,10 +8,15 @@ from typing import Protocol
 
 from shared.store.blobs import BlobPublicationStore
 from shared.store.connection import StorageConnection
+from shared.store.deliveries import DeliveryLog, DeliveryStore
+from shared.store.delivery_blobs import BlobDeliveryStore
+from shared.store.delivery_tables import TableDeliveryLog, TableOrderLog
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_deliveries import MemoryDeliveryLog, MemoryDeliveryStore, MemoryOrderLog
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
+from shared.store.orders import OrderLog
 from shared.store.outbox import FailureReports, Outbox
 from shared.store.outbox_table import TableOutbox
 from shared.store.pending import PendingRequests
@@ -51,6 +56,9 @@ class Backend:
     traces: Callable[[], TraceStore]
     pending: Callable[[], PendingRequests]
     outbox: Callable[[], BothOutboxes]
+    deliveries: Callable[[], DeliveryStore]
+    delivery_log: Callable[[], DeliveryLog]
+    orders: Callable[[], OrderLog]
 
 
 def in_memory() -> Backend:
@@ -61,14 +69,18 @@ def in_memory() -> Backend:
         MemoryQueue(),
     )
     traces, pending, outbox = MemoryTraceStore(), MemoryPendingRequests(), MemoryOutbox()
+    deliveries, acts, orders = MemoryDeliveryStore(), MemoryDeliveryLog(), MemoryOrderLog()
     return Backend(
-        lambda: store,
-        lambda: uses,
-        lambda: publications,
-        lambda: queue,
-        lambda: traces,
-        lambda: pending,
-        lambda: outbox,
+        store=lambda: store,
+        use_counter=lambda: uses,
+        publications=lambda: publications,
+        queue=lambda: queue,
+        traces=lambda: traces,
+        pending=lambda: pending,
+        outbox=lambda: outbox,
+        deliveries=lambda: deliveries,
+        delivery_log=lambda: acts,
+        orders=lambda: orders,
     )
 
 
@@ -81,6 +93,9 @@ def in_azurite(connection: StorageConnection, name: str) -> Backend:
         traces=lambda: TableTraceStore(connection.table("traces")),
         pending=lambda: TablePendingRequests(connection.table("requests")),
         outbox=lambda: TableOutbox(connection.table("outbox")),
+        deliveries=lambda: BlobDeliveryStore(connection.container(f"{name}-deliveries")),
+        delivery_log=lambda: TableDeliveryLog(connection.table("deliveries")),
+        orders=lambda: TableOrderLog(connection.table("orders")),
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from local.azurite import Azurite
 from shared.store.connection import StorageConnection
+from shared.store.deliveries import DeliveryLog, DeliveryStore
+from shared.store.orders import OrderLog
 from shared.store.pending import PendingRequests
 from shared.store.ports import (
     CertificateStore,
@@ -24,9 +26,13 @@ from tests.contracts.backend import Backend, BothOutboxes, Store, in_azurite, in
 
 @pytest.fixture
 def connection(azurite: Azurite, unique_name: str) -> Iterator[StorageConnection]:
-    """Azurite with tables, a container `<unique_name>-pki` and a queue `<unique_name>-crl` of its own."""
+    """Azurite with tables, containers `<unique_name>-pki` and `-deliveries`, and a queue `-crl` of its own."""
     connection = StorageConnection.from_connection_string(azurite.connection_string, table_prefix=unique_name)
-    connection.create_missing(containers=[f"{unique_name}-pki"], queues=[f"{unique_name}-crl"])
+    connection.create_missing(
+        containers=[f"{unique_name}-pki"],
+        private=[f"{unique_name}-deliveries"],
+        queues=[f"{unique_name}-crl"],
+    )
     yield connection
     connection.close()
 
@@ -91,3 +97,18 @@ def outbox(backend: Backend) -> BothOutboxes:
 @pytest.fixture
 def queue(backend: Backend) -> Queue:
     return backend.queue()
+
+
+@pytest.fixture
+def deliveries(backend: Backend) -> DeliveryStore:
+    return backend.deliveries()
+
+
+@pytest.fixture
+def delivery_log(backend: Backend) -> DeliveryLog:
+    return backend.delivery_log()
+
+
+@pytest.fixture
+def orders(backend: Backend) -> OrderLog:
+    return backend.orders()

@@ -209,6 +209,26 @@ def test_many_at_once_stop_exactly_at_the_limit() -> None:
     assert json.loads(next(site.parked.all()).message)["type"] == "wiped"
 
 
+def test_a_mistake_of_five_hundred_devices_stops_at_a_hundred_and_the_rest_is_done_on_command() -> None:
+    site = Site(limits=BrakeLimits(100, 5, HOUR))
+    records = fleet(site, 500)
+
+    def revoked() -> int:
+        return [site.status(record) for record in records].count(Status.REVOKED)
+
+    for number in range(500):
+        wipe(site, number)
+    assert (revoked(), len(list(site.parked.all("generic")))) == (100, 400)
+    site.now += 3 * HOUR
+    site.queue.sent.clear()
+    while site.parked.release("generic", 50):
+        messages, site.queue.sent = site.queue.sent, []
+        for message, _ in messages:
+            number = int(message["id"][5:])
+            assert wipe(site, number, released=message["released"]) is EventState.APPLIED
+    assert (revoked(), list(site.parked.all())) == (500, [])
+
+
 def test_windows_have_names_that_sort_by_time() -> None:
     names = [window_name(NOW + timedelta(minutes=step), HOUR, "a") for step in range(-200, 200, 10)]
     assert names == sorted(names)

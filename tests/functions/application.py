@@ -22,8 +22,10 @@ from shared.ca.registration import RegistrationAuthority
 from shared.ca.roster import DEFAULT
 from shared.policy.profiles import Profiles
 from shared.revocation.service import Records
+from shared.store.deliveries import DeliveryLog, DeliveryStore
 from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
 from shared.store.memory import MemoryPublicationStore, MemoryQueue, MemoryStore, MemoryUseCounter
+from shared.store.memory_deliveries import MemoryDeliveryLog, MemoryDeliveryStore, MemoryOrderLog
 from shared.store.memory_devices import (
     MemoryDeviceStore,
     MemoryEventLog,
@@ -33,6 +35,7 @@ from shared.store.memory_devices import (
 from shared.store.memory_outbox import MemoryOutbox
 from shared.store.memory_pending import MemoryPendingRequests
 from shared.store.memory_traces import MemoryTraceStore
+from shared.store.orders import OrderLog
 from shared.store.outbox import FailureReports, Outbox
 from shared.store.pending import PendingRequests
 from shared.store.ports import (
@@ -149,6 +152,18 @@ class MemoryApplication(Application):
     @cached_property
     def brake_counter(self) -> BrakeCounter:
         return MemoryUseCounter()
+
+    @cached_property
+    def delivery_store(self) -> DeliveryStore:
+        return MemoryDeliveryStore()
+
+    @cached_property
+    def delivery_log(self) -> DeliveryLog:
+        return MemoryDeliveryLog()
+
+    @cached_property
+    def orders(self) -> OrderLog:
+        return MemoryOrderLog()
 
     def queue(self, name: str) -> Queue:
         return self.queues[name]

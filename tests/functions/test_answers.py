@@ -22,6 +22,7 @@ TABLE: dict[type[PKIError], tuple[int, str | None, FailInfo | None]] = {
     errors.ChallengeRejected: (403, None, FailInfo.BAD_REQUEST),
     errors.PolicyViolation: (403, None, FailInfo.BAD_REQUEST),
     errors.UnknownCertificate: (404, None, FailInfo.BAD_CERT_ID),
+    errors.IdReused: (409, None, FailInfo.BAD_REQUEST),
     errors.RateExceeded: (429, "10", FailInfo.BAD_REQUEST),
     errors.KeyUnavailable: (503, "10", None),
     errors.StoreUnavailable: (503, "10", None),

@@ -18,7 +18,7 @@ import pytest
 from tests.functions.conftest import Make
 from tests.functions.memory import MemoryApplication
 from tests.functions.ocsp_calls import Told, call, get, issue, post, request_for
-from tests.scep.test_fuzz import mutated, mutated_inside
+from tests.fuzz.mutation import mutated, mutated_inside
 
 NOBODYS = "26aa" + "99" * 17
 KNOWN = {"SUCCESSFUL", "MALFORMED_REQUEST", "UNAUTHORIZED"}

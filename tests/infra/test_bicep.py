@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shared.config import Settings
-from shared.store.connection import PUBLICATIONS, TABLES
+from shared.store.connection import PRIVATE, PUBLICATIONS, TABLES
 from shared.wiring.stores import CRL_QUEUE
 from tests.infra import rules
 from tests.infra.bicep import BicepFile
@@ -73,7 +73,7 @@ def queues_of_the_code() -> list[str]:
 @pytest.fixture(scope="module")
 def special() -> Mapping[str, Rule]:
     """Rules that hold for one file each."""
-    stores = {"tables": TABLES, "containers": [PUBLICATIONS], "queues": queues_of_the_code()}
+    stores = {"tables": TABLES, "containers": [PUBLICATIONS, *PRIVATE], "queues": queues_of_the_code()}
     required = [
         f"SCEPTER_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()
     ]
@@ -130,7 +130,7 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [
     ("parameters", MAIN, "param callers string", "", "parameter callers is in one file only"),
     ("names", STORAGE, "'uses'", "'use'", "tables: "),
     ("names", STORAGE, "'crl-requests', ", "", "queues: "),
-    ("names", STORAGE, "['pki']", "['pki', 'crl']", "containers: "),
+    ("names", STORAGE, "['pki', ", "['pki', 'crl', ", "containers: "),
     ("missing", APP, "SCEPTER_CHALLENGE_KEYS:", "SCEPTER_CRL_HOURS:", "SCEPTER_CHALLENGE_KEYS is not set"),
     ("missing", APP, "tableServiceUri", "blobServiceUri", "AzureWebJobsStorage__tableServiceUri is not set"),
     ("runtime", APP, "'3.13'", "'3.14'", "runtime [['python', '3.14']]"),

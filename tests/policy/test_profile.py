@@ -187,7 +187,7 @@ def test_renewal_needs_both_the_switch_and_the_window() -> None:
         ({"name": "Device"}, "pattern"),
         ({"title": ""}, "at least 1 character"),
         ({"holder": "printer"}, "'device' or 'user'"),
-        ({"challenge": "none"}, "'sealed', 'static' or 'intune'"),
+        ({"challenge": "none"}, "'sealed', 'static', 'intune' or 'pkcs'"),
         ({"validity": 0}, "greater than or equal to 1"),
         ({"validity": "365"}, "valid integer"),
         ({"validity": True}, "valid integer"),

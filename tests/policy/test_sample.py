@@ -19,8 +19,8 @@ def profiles() -> Profiles:
     return Profiles.load(SAMPLE)
 
 
-def test_it_has_six_profiles_a_caller_for_all_and_no_warnings(profiles: Profiles) -> None:
-    names = {"device", "user", "web-server", "smime-signing", "smime-encryption", "general"}
+def test_it_has_seven_profiles_a_caller_for_all_and_no_warnings(profiles: Profiles) -> None:
+    names = {"device", "user", "web-server", "smime-signing", "smime-encryption", "user-pkcs", "general"}
     assert set(profiles.profiles) == names
     assert [(caller.name, set(caller.profiles)) for caller in profiles.callers] == [("demo", names)]
     assert profiles.warnings() == []

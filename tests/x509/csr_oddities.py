@@ -135,6 +135,11 @@ ODDITIES: Mapping[str, Oddity] = {
     "PrintableString with an underscore": _named(writer.printable_string("dev_1"), "CN=dev_1"),
     "T61String in the subject": _named(writer.tlv(tags.T61_STRING, b"Z\xfcrich"), "CN=Zürich"),
     "BMPString in the subject": _named(_bmp("Žižkov"), "CN=Žižkov"),
+    "IA5String in the subject": _named(writer.ia5_string("dev@1"), "CN=dev@1"),
+    "UniversalString in the subject": _named(
+        writer.tlv(tags.UNIVERSAL_STRING, "Žižkov".encode("utf-32-be")), "CN=Žižkov"
+    ),
+    "NumericString in the subject": _named(writer.tlv(tags.NUMERIC_STRING, b"00 17"), "CN=00 17"),
     "country of three letters": _named(writer.printable_string("CZE"), "C=CZE", oids.COUNTRY),
     "common name that is empty": _named(writer.utf8_string(""), "CN="),
     "common name of 100 characters": _named(writer.utf8_string("x" * 100), "CN=" + "x" * 100),
@@ -159,3 +164,43 @@ ODDITIES: Mapping[str, Oddity] = {
         GeneralName.ip("192.0.2.7"), GeneralName("other", "#88022a03", bytes.fromhex("88022a03"))
     ),
 }
+
+_OLD_OPENSSL = "OpenSSL before 1.0, whose default string_mask was PrintableString, T61String, BMPString"
+ORIGINS: Mapping[str, str] = {
+    "unsorted attributes": "strongSwan 5.9.8 `pki --req` (tests/vectors/csr/strongswan-rsa.pem)",
+    "no attributes field": "by hand: RFC 2986 4.1 has the field, but encoders leave out what is empty",
+    "empty attributes field": "OpenSSL 3 `req -new` without attributes",
+    "two extension lists in one attribute": "by hand: RFC 2985 5.4.2 has one value, and the field is a SET",
+    "two challenges in one attribute": "by hand: RFC 2985 5.4.1 has one value, and the field is a SET",
+    "attribute without a value": "by hand: RFC 2986 4.1 has SIZE (1..MAX)",
+    "attribute with lengths in long form": "by hand: X.690 8.1.3.5 allows it, 10.1 does not",
+    "unknown attributes": "Windows, its version; certmonger, a friendlyName (tests/vectors/cms/certmonger.der)",
+    "repeated name-value pairs of Windows": "Windows (MS-WCCE 2.2.2.7.10)",
+    "critical FALSE written out": "by hand: X.690 11.5 wants a default left out",
+    "critical TRUE written as 1": "by hand: X.690 8.2.2 allows it, 11.1 does not",
+    "Microsoft's extension request": "Windows (szOID_CERT_EXTENSIONS)",
+    "challenge as PrintableString": "certmonger, micromdm's scepclient (tests/vectors/cms)",
+    "challenge as UTF8String": "strongSwan (tests/vectors/cms/strongswan.der), OpenSSL 3, pyca/cryptography",
+    "challenge as T61String": _OLD_OPENSSL,
+    "challenge as IA5String": "by hand: RFC 2985 5.4.1 has a DirectoryString, which is no IA5String",
+    "challenge as BMPString": _OLD_OPENSSL,
+    "challenge that is empty": "jscep, when it renews",
+    "challenge of several kilobytes": "Intune, whose challenge is a signed blob",
+    "PrintableString with an at sign": "by hand: not in the alphabet of X.680, and written all the same",
+    "PrintableString with an underscore": "by hand: the same",
+    "T61String in the subject": _OLD_OPENSSL,
+    "BMPString in the subject": _OLD_OPENSSL,
+    "IA5String in the subject": "by hand: RFC 5280 A.1 has it for e-mail addresses and domain components only",
+    "UniversalString in the subject": "by hand: a DirectoryString that nobody writes",
+    "NumericString in the subject": "by hand: for x121Address and little else",
+    "country of three letters": "by hand: X.520 has two",
+    "common name that is empty": "by hand: RFC 5280 A.1 has SIZE (1..ub-common-name)",
+    "common name of 100 characters": "by hand: ub-common-name is 64 (RFC 5280 A.1)",
+    "subject that is empty": "by hand: RFC 5280 4.1.2.6, where only the alternative names count",
+    "two attributes in an RDN, unsorted": "by hand: X.690 11.6 wants a SET OF sorted",
+    "subjectAltName that is empty": "by hand: RFC 5280 4.2.1.6 wants a name",
+    "user principal name": "Windows, Intune",
+    "URI with a security identifier": "Intune, strong mapping (tag:microsoft.com,2022-09-14:sid:)",
+    "registered identifier among the names": "OpenJDK 17 keytool (tests/vectors/csr/keytool-rsa.pem)",
+}
+"""Who sends such a request, or which clause it breaks where it was made by hand."""

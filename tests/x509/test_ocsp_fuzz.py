@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.errors import MalformedMessage
 from shared.x509.ocsp import OCSPRequest
-from tests.scep.test_fuzz import mutated, mutated_inside
+from tests.fuzz.mutation import mutated, mutated_inside
 from tests.x509.ocsp_material import asked, nonce, request, signed_with, single
 
 SEEDS = (

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from shared.x509.request import CertificateRequest
-from tests.x509.csr_oddities import ODDITIES
+from tests.x509.csr_oddities import ODDITIES, ORIGINS
 from tests.x509.material import openssl
 
 _ALL = sorted(ODDITIES)
 
 
-def test_the_set_is_complete() -> None:
+def test_the_set_is_complete_and_every_one_says_where_it_comes_from() -> None:
     assert len(_ALL) >= 27
+    assert ORIGINS.keys() == ODDITIES.keys()
 
 
 @pytest.mark.parametrize("name", _ALL)
