@@ -4,6 +4,7 @@ import azure.functions as func
 
 from functions import (
     approvals,
+    authorities,
     callbacks,
     challenges,
     crl,
@@ -37,6 +38,7 @@ for room in (
     ocsp,
     events,
     management,
+    authorities,
     crl,
     revocations,
     monday,

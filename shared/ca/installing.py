@@ -112,7 +112,15 @@ class Completion:
             responders.add(make_identity(issuer, now=now, backdate=self.backdate), now)
 
 
-def issuer_of(home: CAHome, generation: Generation, base_url: str, *, ocsp: bool = True) -> Issuer:
+def key_of(home: CeremonyHome, generation: Generation) -> SigningKey:
+    """The key of a generation that is kept, or about to be. Raises KeyUnavailable."""
+    waiting = home.waiting_key()
+    if waiting is not None and waiting.public_key() == generation.certificate.public_key:
+        return waiting
+    return home.signing_key(generation.certificate)
+
+
+def issuer_of(home: CeremonyHome, generation: Generation, base_url: str, *, ocsp: bool = True) -> Issuer:
     """The issuer of a generation, with its key. Raises KeyUnavailable, IssuanceFault."""
-    key = home.signing_key(generation.certificate)
+    key = key_of(home, generation)
     return Issuer(generation.certificate, generation.chain, key, base_url, ocsp)
