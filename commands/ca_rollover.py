@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -78,7 +79,7 @@ def retire(
         known = [own.certificate for own in held.own if own.id == issuer]
         ended = all(each.not_after <= moment for each in known)
         # Nothing outlives its issuer: who has ended need not be asked.
-        live = 0 if ended else sum(1 for _ in _live(Management(url, settings, timeout=_PATIENCE), issuer))
+        live = 0 if ended else _count(url, settings, issuer)
         news = _keep(home, turns.retire(held, issuer, live=live, now=moment), dry_run=dry_run)
     done = "is retired; its key stays where it is" if news else "is not here"
     tell(f"{named(ca)}: {issuer} {done}", as_json=json, dry_run=dry_run)
@@ -92,9 +93,9 @@ def rollover(
     json: Json = False,
 ) -> None:
     """How far devices have moved: of all holders of live certificates, who has one of the CA that issues now."""
-    manage = Management(url, settings, timeout=_PATIENCE)
-    found = [each for each in _authorities(manage) if ca in ("", each["ca"])]
-    holders = {each["id"]: Counter(owner for _, owner in _live(manage, each["id"])) for each in found}
+    with Management(url, settings, timeout=_PATIENCE) as manage:
+        found = [each for each in _authorities(manage) if ca in ("", each["ca"])]
+        holders = {each["id"]: Counter(owner for _, owner in _live(manage, each["id"])) for each in found}
     rows = [_moved(each, found, holders) for each in found]
     if json:
         console().print_json(data={"authorities": rows, "missing": _missing(found, holders, missing)})
@@ -107,7 +108,7 @@ def rollover(
 def compromise(
     issuer: Id,
     note: Annotated[str, typer.Option(help="For the record.")] = "",
-    reason: Annotated[str, typer.Option(help="For the CRL.")] = "cACompromise",
+    reason: Annotated[str, typer.Option(help="For the CRL.")] = "keyCompromise",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     url: Url = DEFAULT_URL,
     settings: SettingsFile = DEFAULT_SETTINGS,
@@ -115,26 +116,28 @@ def compromise(
     json: Json = False,
 ) -> None:
     """Revoke everything that a lost CA has issued, for good, and publish its CRL. Run it again at any time."""
-    manage = Management(url, settings, timeout=_PATIENCE)
+    with Management(url, settings, timeout=_PATIENCE) as manage:
+        subject = _lost(manage, issuer)
+        live = sum(1 for _ in _live(manage, issuer))
+        if dry_run:
+            tell(f"revoke {live} certificates of {subject}", as_json=json, dry_run=True, live=live)
+            return
+        if live and not yes and not json:
+            typer.confirm(f"Revoke {live} certificates of {subject}, for good?", abort=True)
+        done = counting("revoking", _revoking(manage, issuer, reason, note), total=live)
+        number = manage.call("POST", "/manage/crl")["numbers"][issuer]
+    sentence = f"{done} certificates of {issuer} are revoked; CRL {number} says so"
+    tell(sentence, as_json=json, revoked=done, crl=number)
+
+
+def _lost(manage: Management, issuer: str) -> str:
+    """The name of a CA that issues no more. Raises RequestError for one that does, or is not ours."""
     found = next((each for each in _authorities(manage) if each["id"] == issuer), None)
     if found is None:
         raise RequestError(f"no CA of ours has the id {issuer}; see manage.py ca rollover")
     if found["part"] == "issuing":
         raise RequestError(f"{issuer} issues: let a successor take over first (docs/ca-life.md)")
-    live = sum(1 for _ in _live(manage, issuer))
-    if dry_run:
-        tell(f"revoke {live} certificates of {found['subject']}", as_json=json, dry_run=True, live=live)
-        return
-    if live and not yes and not json:
-        typer.confirm(f"Revoke {live} certificates of {found['subject']}, for good?", abort=True)
-    done = counting("revoking", _revoking(manage, issuer, reason, note), total=live)
-    number = manage.call("POST", "/manage/crl")["numbers"][issuer]
-    tell(
-        f"{done} certificates of {issuer} are revoked; CRL {number} says so",
-        as_json=json,
-        revoked=done,
-        crl=number,
-    )
+    return str(found["subject"])
 
 
 def _revoking(manage: Management, issuer: str, reason: str, note: str) -> Callable[[], int]:
@@ -157,6 +160,13 @@ def _revoking(manage: Management, issuer: str, reason: str, note: str) -> Callab
 def _authorities(manage: Management) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = manage.call("GET", "/manage/authorities")["authorities"]
     return found
+
+
+def _count(url: str, settings: Path, issuer: str) -> int:
+    with Management(url, settings, timeout=_PATIENCE) as manage:
+        if all(each["id"] != issuer for each in _authorities(manage)):
+            return 0
+        return sum(1 for _ in _live(manage, issuer))
 
 
 def _live(manage: Management, issuer: str) -> Iterator[tuple[str, str]]:

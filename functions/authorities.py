@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 
 import azure.functions as func
@@ -11,20 +12,21 @@ from functions.answers import answer, document
 from functions.authorisation import authorise
 from functions.bodies import Body, read
 from shared.ca.roster import Generation
-from shared.errors import PolicyViolation, UnknownCertificate
+from shared.errors import MalformedMessage, PolicyViolation, UnknownCertificate
 from shared.wiring import Application, application
 
 blueprint = func.Blueprint()
 
 _USUAL_ROWS, _MOST_ROWS, _MOST_AT_ONCE = 1000, 5000, 200
+_SERIAL = re.compile("([0-9a-f]{2}){0,20}")
 
 
 class CompromiseOrder(Body):
     """Which certificates of a CA to revoke: those behind the serial `after`, so many at a time."""
 
-    reason: str = "cACompromise"
+    reason: str = "keyCompromise"
     note: str = Field(default="", max_length=500)
-    after: str = Field(default="", pattern="^([0-9a-f]{2}){0,20}$")
+    after: str = Field(default="", pattern=f"^{_SERIAL.pattern}$")
     most: int = Field(default=_MOST_AT_ONCE, ge=1, le=_MOST_AT_ONCE)
 
 
@@ -60,7 +62,10 @@ def _live(req: func.HttpRequest) -> func.HttpResponse:
     app, issuer = application(), _generation(req).id
     asked = req.params.get("limit", "")
     limit = min(int(asked) if asked.isdecimal() else _USUAL_ROWS, _MOST_ROWS)
-    rows = _page(app, issuer, CompromiseOrder(after=req.params.get("after", "")).after, limit)
+    after = req.params.get("after", "")
+    if not _SERIAL.fullmatch(after):
+        raise MalformedMessage("after is no serial number", public="`after` has to be a serial number.")
+    rows = _page(app, issuer, after, limit)
     return document(
         200, {"certificates": [row for row in rows if _is_holders(row)], "next": _next(rows, limit)}
     )

@@ -56,6 +56,8 @@ class RegistrationAuthority:
 
         Raises KeyUnavailable when none is valid.
         """
+        if not self._certified_by(issuer, now):
+            self.reload(now)  # a CA that has just taken over has brought its own
         alive = self._certified_by(issuer, now) or self.identities(now)
         settled = [identity for identity in alive if now - identity.since >= OFFERED_AFTER]
         if not alive:
