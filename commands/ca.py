@@ -30,6 +30,7 @@ from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
 from shared.ca.roster import DEFAULT, Generation, Roster
 from shared.keys.software import ALGORITHMS
+from shared.pfx.import_key_folder import SoftwareImportKeys
 from shared.wiring.ceremony import Ceremony
 
 cli = typer.Typer(no_args_is_help=True)
@@ -57,7 +58,11 @@ for name, command in _COMMANDS.items():
 def _open(folder: Path | None, settings: Path) -> CAFolder:
     values = local_values(settings)
     path = folder or settings.parent / values.get("SCEPTER_CA_FOLDER", ".scepter/ca")
-    return CAFolder(path, values.get("SCEPTER_CA_KEY_PASSWORD", ""))
+    return CAFolder(path, _password(settings))
+
+
+def _password(settings: Path) -> str:
+    return local_values(settings).get("SCEPTER_CA_KEY_PASSWORD", "")
 
 
 @cli.command()
@@ -74,8 +79,8 @@ def init(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Make root, issuing CA, SCEP RA and OCSP responders with software keys. What exists is kept; run it again at
-    any time."""
+    """Make root, issuing CA, SCEP RA, OCSP responders and import key with software keys. What exists is kept; run it
+    again at any time."""
     ca = _open(folder, settings)
     try:
         plan = CAPlan(organisation, root_key, root_years, issuing_key, issuing_years, ocsp=ocsp)
@@ -92,6 +97,7 @@ def init(
             now=now(),
             progress=lambda step: status.update(f"Making the {step}"),
         )
+    SoftwareImportKeys(ca.path, _password(settings)).ensure()
     if not json:
         console().print(f"CA in {ca.path}:")
     with ceremony(settings, folder) as house:

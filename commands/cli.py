@@ -16,6 +16,7 @@ from commands import (
     event,
     first_run,
     health,
+    pfx,
     pkcs,
     profile,
     queue,
@@ -45,6 +46,7 @@ cli.add_typer(event.cli, name="event", help="Device events: list, preview, send.
 cli.add_typer(revocation.cli, name="revocation", help="What the brake holds back, and undoing holds.")
 cli.add_typer(queue.cli, name="queue", help="Messages that could not be handled: look, redrive.")
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation lists: publish, show, reconcile.")
+cli.add_typer(pfx.cli, name="pfx", help="PFX files made elsewhere: import, list, delete, rekey.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
 cli.command("health", help="How it all is, and what to do about it.")(health.health)
 cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)

@@ -40,6 +40,10 @@ def local_values(path: Path) -> dict[str, str]:
     return values
 
 
+class ServerAway(RequestError):
+    """The server, or what it leans on, cannot serve now; the same call may succeed later."""
+
+
 class Management:
     """The management API of a function app (docs/management-api.md)."""
 
@@ -66,7 +70,8 @@ class Management:
                 f"{self._client.base_url} does not answer: {error}; is it running? (make run)"
             ) from None
         if answer.status_code >= 400:
-            raise RequestError(f"{method} {path}: {answer.status_code} {answer.text.strip()}")
+            kind = ServerAway if answer.status_code in (429, 502, 503, 504) else RequestError
+            raise kind(f"{method} {path}: {answer.status_code} {answer.text.strip()}")
         return answer.json()
 
 

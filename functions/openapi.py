@@ -9,6 +9,7 @@ from typing import Any
 import azure.functions as func
 
 from functions.answers import answer
+from shared.pfx.imported_request import PFXOrder
 from shared.pfx.order import PKCSOrder
 
 blueprint = func.Blueprint()
@@ -41,13 +42,16 @@ def _written() -> str:
 
 def describe() -> dict[str, Any]:
     """The description as a document."""
-    schema = PKCSOrder.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas: dict[str, Any] = schema.pop("$defs", {})
-    schemas |= {"PKCSOrder": schema, "OrderState": _ORDER_STATE, "Delivery": _DELIVERED}
+    schemas: dict[str, Any] = {}
+    for order in (PKCSOrder, PFXOrder):
+        schema = order.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {order.__name__: schema}
+    schemas |= {"OrderState": _ORDER_STATE, "PFXRequestState": _REQUEST_STATE}
+    schemas |= {"Delivery": {"oneOf": [_DELIVERED, _IMPORTED]}}
     bearer = {"type": "http", "scheme": "bearer"}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Scepter: keys that are made here", "version": "1"},
+        "info": {"title": "Scepter: what is delivered as a PFX", "version": "1"},
         "paths": _paths(),
         "components": {
             "schemas": schemas,
@@ -63,6 +67,8 @@ def describe() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     state = _json("How the order stands.", "OrderState")
     order = {"required": True, "content": {"application/json": {"schema": _ref("PKCSOrder")}}}
+    begun = _json("How the request stands.", "PFXRequestState")
+    wanted = {"required": True, "content": {"application/json": {"schema": _ref("PFXOrder")}}}
     acknowledge = {"200": {"description": "Its content is gone.", **_TEXT}}
     return {
         "/pkcs/requests": {
@@ -73,6 +79,18 @@ def _paths() -> dict[str, Any]:
             "parameters": [_ID],
             "get": _operation(
                 "How an order stands, with a key to its delivery", _CALLER, {"200": state}, "403 404 503"
+            ),
+        },
+        "/pfx/requests": {
+            "post": _operation(
+                "Ask for imported PFX files", _CALLER, {"200": begun, "202": begun}, "400 403 429 503"
+            )
+            | {"requestBody": wanted}
+        },
+        "/pfx/requests/{id}": {
+            "parameters": [_ID],
+            "get": _operation(
+                "How a request stands, with a key to its delivery", _CALLER, {"200": begun}, "403 404 503"
             ),
         },
         "/deliveries/{id}": {
@@ -138,5 +156,48 @@ _DELIVERED = _object(
     password={
         "type": "array",
         "items": _object("form data", form={"enum": ["rsa-oaep-256", "cms", "cms-pkcs1"]}, data=_BASE64),
+    },
+)
+_CERTIFICATES = {
+    "type": "array",
+    "items": _object("thumbprint purpose failure", thumbprint=_STRING, purpose=_STRING, failure=_STRING),
+}
+_REQUEST_STATE = _object(
+    "id state status delivery key",
+    id=_STRING,
+    caller=_STRING,
+    state={"enum": ["begun", "delivered", "failed"]},
+    user=_STRING,
+    device=_STRING,
+    recipient=_STRING,
+    certificates=_CERTIFICATES,
+    failure=_STRING,
+    begunAt={"type": "string", "format": "date-time"},
+    endedAt={"type": ["string", "null"], "format": "date-time"},
+    status=_STRING,
+    delivery=_STRING,
+    key=_STRING,
+)
+_IMPORTED = _object(
+    "version kind request user device recipient items failures",
+    version={"const": 1},
+    kind={"const": "importedPfx"},
+    request=_STRING,
+    user=_STRING,
+    device=_STRING,
+    recipient=_STRING,
+    items={
+        "type": "array",
+        "items": _object(
+            "thumbprint purpose pfx encryptedPassword",
+            thumbprint=_STRING,
+            purpose=_STRING,
+            pfx=_BASE64,
+            encryptedPassword=_BASE64,
+        ),
+    },
+    failures={
+        "type": "array",
+        "items": _object("thumbprint purpose reason", thumbprint=_STRING, purpose=_STRING, reason=_STRING),
     },
 )

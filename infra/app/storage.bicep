@@ -7,13 +7,14 @@ param tags object
 var tables = [
   'owners', 'certificates', 'changes', 'supersessions', 'uses', 'traces', 'requests', 'outbox'
   'devices', 'events', 'parked', 'holds', 'brake'
-  'orders', 'deliveries'
+  'orders', 'deliveries', 'parcels', 'pfxrequests'
 ]
 var queues = [
   'crl-requests', 'crl-requests-poison', 'device-events', 'device-events-poison'
-  'pkcs-requests', 'pkcs-requests-poison', 'result-callbacks', 'result-callbacks-poison'
+  'pkcs-requests', 'pkcs-requests-poison', 'pfx-requests', 'pfx-requests-poison'
+  'result-callbacks', 'result-callbacks-poison'
 ]
-var containers = ['pki', 'deliveries']
+var containers = ['pki', 'deliveries', 'parcels']
 var deploymentContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

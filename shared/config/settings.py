@@ -11,6 +11,7 @@ from shared.config.authority import AnotherCA, AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
+from shared.config.imported import ImportedSettings
 from shared.config.intune import IntuneSettings
 from shared.config.pfx import PFXSettings
 from shared.config.status import StatusSettings
@@ -22,6 +23,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    ImportedSettings,
     PFXSettings,
     EventSettings,
     StatusSettings,

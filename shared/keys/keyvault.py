@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,10 +26,11 @@ from shared.keys.vault_names import VaultName
 from shared.keys.vaults import Vaults
 
 if TYPE_CHECKING:
-    from azure.keyvault.keys import KeyVaultKey
+    from azure.keyvault.keys import KeyProperties, KeyVaultKey
 
 log = logging.getLogger("scepter.vault")
 T = TypeVar("T")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class KeyVaultKeys:
@@ -66,6 +68,12 @@ class KeyVaultKeys:
             raise KeyUnavailable(f"{name} cannot decrypt: it is not an RSA key")
         return found
 
+    def versions(self, name: VaultName) -> list[str]:
+        """The versions of the key that are enabled, the newest first; asked anew each time. Raises KeyUnavailable."""
+        listed = self._listed(name)
+        listed.sort(key=lambda each: each.created_on or _LONG_AGO, reverse=True)
+        return [str(each.version) for each in listed]
+
     def _find(self, name: VaultName, operation: str) -> SigningKey:
         if name in self._found:
             return self._found[name]
@@ -89,10 +97,14 @@ class KeyVaultKeys:
 
     def _versions(self, name: VaultName) -> Iterator[SigningKey]:
         """Every version of the key that is enabled."""
+        for each in self._listed(name):
+            version = replace(name, version=str(each.version))
+            yield self._adapt(self._read(version), version)
+
+    def _listed(self, name: VaultName) -> list[KeyProperties]:
         client = self._vaults.at(name.vault).keys
         listed = self._ask("list", name, lambda _: list(client.list_properties_of_key_versions(name.name)))
-        for version in (each.version for each in listed if each.enabled and each.version):
-            yield self._adapt(self._read(replace(name, version=version)), replace(name, version=version))
+        return [each for each in listed if each.enabled and each.version]
 
     def _read(self, name: VaultName) -> KeyVaultKey:
         client = self._vaults.at(name.vault).keys

@@ -103,12 +103,12 @@ def _recipient(record: CertificateRecord, user: str, now: datetime) -> Recipient
     if record.not_after <= now:
         raise RecipientRefused("the certificate has expired")
     certificate = Certificate.from_der(record.certificate)
-    _check_usage(certificate)
+    check_usage(certificate)
     return Recipient.of(certificate)
 
 
-def _check_usage(certificate: TBSCertificate) -> None:
-    """RFC 5280 4.2.1.3: keyEncipherment for key transport, keyAgreement for key agreement."""
+def check_usage(certificate: TBSCertificate) -> None:
+    """keyEncipherment for key transport, keyAgreement for key agreement (RFC 5280 4.2.1.3). Raises RecipientRefused."""
     needed = "keyEncipherment" if isinstance(certificate.public_key, rsa.RSAPublicKey) else "keyAgreement"
     if certificate.key_usage is not None and needed not in certificate.key_usage:
         raise RecipientRefused(f"the key usage of the certificate lacks {needed}")

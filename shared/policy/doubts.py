@@ -29,9 +29,17 @@ def doubts(
             found.append(f"profiles.{name}: no caller may order for it")
         elif profile.challenge != "intune" and name not in vouched:
             found.append(f"profiles.{name}: nobody can make a challenge for it, so nobody can enrol")
+    for caller in callers:
+        found += [f"callers.{caller.name}: {doubt}" for doubt in _in_caller(caller)]
     for static in statics:
         found += [f"static_challenges.{static.name}: {doubt}" for doubt in _in_static(static)]
     return found
+
+
+def _in_caller(caller: Caller) -> Iterator[str]:
+    everybody = caller.pfx_users is None or caller.pfx_users.is_open
+    if everybody and {"stored", "recipient"} <= set(caller.pfx):
+        yield "whoever has its secret can have every user's imported PFX sealed to a key of their own"
 
 
 def _in_static(static: StaticChallenge) -> Iterator[str]:

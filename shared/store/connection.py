@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 TABLES: Final = (
     *("owners", "certificates", "changes", "supersessions", "uses", "traces", "requests", "outbox"),
     *("devices", "events", "parked", "holds", "brake"),
-    *("orders", "deliveries"),
+    *("orders", "deliveries", "parcels", "pfxrequests"),
 )
 PUBLICATIONS: Final = "pki"
 """The container of CRLs and CA certificates."""
 DELIVERIES: Final = "deliveries"
-PRIVATE: Final = (DELIVERIES,)
+PARCELS: Final = "parcels"
+"""The container of imported PFX files."""
+PRIVATE: Final = (DELIVERIES, PARCELS)
 """Containers that are never public, not on one's own machine either."""
 
 # URLs of rows hold device and user ids: the SDK's own request log stays off, whatever the root logger's

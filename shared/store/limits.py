@@ -84,6 +84,21 @@ def check_publication(name: str, metadata: Mapping[str, str]) -> None:
         raise IssuanceFault(f"metadata of {name} exceeds {METADATA_BYTES} bytes")
 
 
+def check_blob_name(name: str) -> None:
+    """Raises IssuanceFault for a name that would not come back as it went."""
+    if not is_blob_name(name):
+        raise IssuanceFault(f"not a name for a blob: {name!r:.80}")
+
+
+def check_blob_size(name: str, data: bytes, most: int) -> bytes:
+    """`data`, unless it is more than was asked for. Raises MalformedMessage."""
+    if len(data) > most:
+        raise MalformedMessage(
+            f"blob {name} has more than {most} bytes", public=f"The PFX has more than {most // 1024} KiB."
+        )
+    return data
+
+
 def message_body(message: Mapping[str, object], delay: int) -> str:
     """The message as compact JSON.
 

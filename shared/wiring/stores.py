@@ -26,8 +26,9 @@ from shared.store.uses import TableUseCounter
 CRL_QUEUE = "crl-requests"
 EVENT_QUEUE = "device-events"
 PKCS_QUEUE = "pkcs-requests"
+PFX_QUEUE = "pfx-requests"
 CALLBACK_QUEUE = "result-callbacks"
-QUEUES = (CRL_QUEUE, EVENT_QUEUE, PKCS_QUEUE, CALLBACK_QUEUE)
+QUEUES = (CRL_QUEUE, EVENT_QUEUE, PKCS_QUEUE, PFX_QUEUE, CALLBACK_QUEUE)
 
 
 class Stores:

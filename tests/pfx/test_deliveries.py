@@ -121,7 +121,8 @@ def test_an_acknowledged_one_is_over_and_its_content_gone(world: PKCSWorld, entr
     with pytest.raises(UnknownCertificate, match="over"):
         fetch(world, entry)
     assert world.store.blobs[entry.delivery].content == b""
-    assert [act for act, _ in acts(world, entry)] == [Act.FETCHED, Act.ACKNOWLEDGED]
+    # Within one second, which is which is not told.
+    assert {act for act, _ in acts(world, entry)} == {Act.FETCHED, Act.ACKNOWLEDGED}
     assert world.records()[0].status is Status.GOOD
 
 

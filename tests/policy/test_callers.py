@@ -1,12 +1,13 @@
 """What callers and static challenges may vouch for."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from shared.errors import PolicyViolation
-from shared.policy.callers import Caller, StaticChallenge
+from shared.policy.callers import PFX_PERMISSIONS, Caller, StaticChallenge
 from shared.policy.patterns import Pattern
 from shared.x509.general_names import GeneralName
 from shared.x509.names import Name
@@ -77,6 +78,37 @@ def test_a_static_challenge_ends_with_its_last_day() -> None:
     assert challenge.has_expired(end)
     assert not StaticChallenge(name="a", profiles=("device",)).has_expired(end)
     assert not StaticChallenge(name="a", profiles=("device",), expires=date.max).has_expired(end)
+
+
+PFX = Caller(name="pfx", pfx=("stored", "brought"), pfx_users=Pattern(r"[a-z]+@example\.org"))
+
+
+def test_a_caller_may_have_pfx_delivered_as_its_entry_says() -> None:
+    for permission in ("stored", "brought"):
+        PFX.check_pfx(permission, "ann@example.org")
+    with pytest.raises(PolicyViolation, match="does not list 'recipient'"):
+        PFX.check_pfx("recipient", "ann@example.org")
+    with pytest.raises(PolicyViolation, match="does not match pfx_users") as refused:
+        PFX.check_pfx("stored", "ann@example.com")
+    assert "example" not in refused.value.public
+    for permission in PFX_PERMISSIONS:
+        with pytest.raises(PolicyViolation):
+            OPEN.check_pfx(permission, "ann@example.org")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "give profiles, pfx, or both"),
+        ({"profiles": ("device",), "pfx_users": Pattern(".*")}, "without pfx it has no effect"),
+        ({"pfx": ("recipient",)}, "allow stored or brought"),
+        ({"pfx": ("everything",)}, "Input should be"),
+        ({"pfx": True}, "valid tuple"),
+    ],
+)
+def test_an_entry_that_allows_nothing_or_anything_is_refused(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Caller(name="a", **fields)
 
 
 def test_two_patterns_for_one_attribute_type_are_refused() -> None:

@@ -104,3 +104,17 @@ def test_an_open_static_challenge_is_told(left_out: str, expected: str) -> None:
 def test_a_profile_that_nobody_can_use_is_told() -> None:
     assert "nobody can enrol" in warnings({})[0]
     assert "nobody can enrol" in warnings({"challenge": "static"})[0]
+
+
+@pytest.mark.parametrize("users", [None, ".*"])
+def test_a_caller_who_can_have_everybodys_keys_is_told(users: str | None) -> None:
+    caller: dict[str, object] = {**CALLER, "pfx": ["stored", "recipient"], "pfx_users": users}
+    (told,) = warnings({}, callers=[caller])
+    assert told.startswith("callers.demo: ")
+    assert "every user's imported PFX" in told
+    for harmless in (
+        {**caller, "pfx_users": "[a-z]+@example[.]org"},
+        {**caller, "pfx": ["stored", "brought"]},
+        {**caller, "pfx": ["brought", "recipient"]},
+    ):
+        assert warnings({}, callers=[harmless]) == []
