@@ -120,6 +120,47 @@ def test_a_profile_names_a_tenant_that_has_settings(environment: dict[str, str],
     app.close()
 
 
+def profiles_with(ca: str, tmp_path: Path) -> str:
+    text = (ROOT / "profiles.sample.toml").read_text("utf-8")
+    first = text.index("\nholder =")
+    policy = tmp_path / "profiles.toml"
+    policy.write_text(f'{text[:first]}\nca = "{ca}"{text[first:]}', "utf-8")
+    return str(policy)
+
+
+def test_a_profile_names_a_ca_that_has_settings(environment: dict[str, str], tmp_path: Path) -> None:
+    environment["SCEPTER_PROFILES_FILE"] = profiles_with("wifi-2", tmp_path)
+    with pytest.raises(SettingsError, match="SCEPTER_AUTHORITIES__WIFI_2__KEY"):
+        _ = application(environment).authorities
+    environment["SCEPTER_AUTHORITIES__WIFI_2__FOLDER"] = str(tmp_path)
+    app = application(environment)
+    assert app.authorities.names == ("default", "wifi-2")
+    with pytest.raises(KeyUnavailable, match=r"issuing\.pem"):
+        app.authorities.issuer_of("wifi-2", NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DEFAULT__FOLDER", "x", "default is the CA of the other settings"),
+        ("WIFI__KEY", "wifi", "set SCEPTER_VAULT_URL"),
+    ],
+)
+def test_settings_of_another_ca_that_do_not_fit_are_named(
+    environment: dict[str, str], name: str, value: str, words: str
+) -> None:
+    environment[f"SCEPTER_AUTHORITIES__{name}"] = value
+    with pytest.raises(SettingsError, match=words):
+        _ = application(environment).authorities
+
+
+def test_another_cas_folder_is_refused_in_azure(environment: dict[str, str]) -> None:
+    del environment["SCEPTER_CA_FOLDER"]
+    environment |= {"WEBSITE_INSTANCE_ID": "1", "SCEPTER_AUTHORITIES__WIFI__FOLDER": "x"}
+    with pytest.raises(SettingsError, match="keys in files are refused in Azure"):
+        application(environment)
+
+
 class Published(Application):
     """Over memory."""
 
