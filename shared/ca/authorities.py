@@ -116,6 +116,10 @@ class Authorities:
         found = self.roster.find(issuer) or self.refresh().find(issuer)
         return None if found is None else self._issuer(found)
 
+    def is_revoked(self, issuer: str) -> bool:
+        """Whether its root says so."""
+        return issuer in self.roster.revoked
+
     def known(self) -> tuple[Generation, ...]:
         """Every generation of every CA."""
         return self.roster.generations

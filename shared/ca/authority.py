@@ -133,6 +133,8 @@ class CertificateAuthority:
         issuer = self.issuers.issuing(order.profile, now)
         if now >= issuer.certificate.not_after:
             raise IssuanceFault("the CA certificate has ended; its successor has to issue")
+        if self.issuers.is_revoked(issuer.id):
+            raise IssuanceFault("the root has revoked the CA certificate; its successor has to take over")
         serial = make_serial(issuer.bound(template.not_after), self._random)
         return Claim(
             owner=order.owners(template.subject)[0],
@@ -173,8 +175,10 @@ class CertificateAuthority:
     def promiser(self, claim: Claim) -> Issuer:
         """Who is named in what was promised, who need not be the one that issues by now.
 
-        Raises ChallengeRejected if it is no more, KeyUnavailable, IssuanceFault.
+        Raises ChallengeRejected if it is no more or revoked, KeyUnavailable, IssuanceFault.
         """
+        if self.issuers.is_revoked(claim.issuer):
+            raise ChallengeRejected("claimed under a CA that its root has revoked, and never finished")
         issuer = self.issuers.find(claim.issuer)
         if issuer is None:
             raise ChallengeRejected("claimed under a CA that is no more, and never finished")

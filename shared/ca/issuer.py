@@ -111,6 +111,9 @@ class Issuer:
     def find(self, issuer: str) -> Issuer | None:
         return self if issuer == self.id else None
 
+    def is_revoked(self, issuer: str) -> bool:
+        return False  # nobody tells it
+
     def known(self) -> tuple[Issuer, ...]:
         return (self,)
 

@@ -38,5 +38,8 @@ class Issuers(Protocol):
     def find(self, issuer: str) -> Issuer | None:
         """The issuer of that id, former ones and successors too; None if it is not ours. Raises KeyUnavailable."""
 
+    def is_revoked(self, issuer: str) -> bool:
+        """Whether a root has taken back the certificate of that CA of ours, as far as is known here."""
+
     def known(self) -> Sequence[OwnCA]:
         """Every issuing CA of ours, former ones and successors too."""

@@ -62,10 +62,19 @@ class Roster:
 
     def issuing(self, ca: str, now: datetime) -> Generation:
         """Who issues for `ca`. Raises KeyUnavailable if nobody does."""
-        turns = [each for each in self.of_ca(ca) if each.has_turn(now)]
-        if not turns:
+        found = self.current(ca, now)
+        if found is None:
             raise KeyUnavailable(self.faults.get(ca) or f"CA {ca}: no certificate of it is installed")
-        return max(turns, key=lambda each: (each.issues_from or _NEVER, each.certificate.not_before))
+        return found
+
+    def current(self, ca: str, now: datetime) -> Generation | None:
+        """The same, None if nobody does."""
+        turns = (each for each in self.of_ca(ca) if each.has_turn(now))
+        return max(
+            turns,
+            key=lambda each: (each.issues_from or _NEVER, each.certificate.not_before),
+            default=None,
+        )
 
     def successor(self, ca: str, now: datetime) -> Generation | None:
         """Who will issue for `ca` after the one that does now, None as long as nobody is prepared."""
@@ -95,6 +104,19 @@ class Roster:
         """The newest CRL (DER) of each root that has one, by the root's id."""
         found = {issuer_id(root.spki): _newest(root, self.crls) for root in self.roots}
         return {root: der for root, der in found.items() if der is not None}
+
+    @cached_property
+    def revoked(self) -> frozenset[str]:
+        """The ids of generations whose certificate a root has taken back, by its CRL that is here."""
+        lists = {root: parse_crl(der) for root, der in self.root_crls.items()}
+        return frozenset(
+            each.id
+            for each in self.generations
+            for root in self.roots
+            if issuer_id(root.spki) in lists
+            and is_issued_by(each.certificate, root)
+            and lists[issuer_id(root.spki)].find(each.certificate.serial_hex) is not None
+        )
 
     @cached_property
     def crosses(self) -> tuple[Certificate, ...]:

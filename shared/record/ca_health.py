@@ -38,6 +38,10 @@ class CAHealth:
                     subject, Level.CRITICAL, error.reason, "install its certificate: manage.py ca install"
                 )
                 continue
+            if current.id in self.roster.revoked:
+                remedy = "docs/ca-life.md: when a CA key is lost"
+                yield Finding(subject, Level.CRITICAL, "its root has revoked it; nothing is issued", remedy)
+                continue
             yield self._issuing(subject, current, self.roster.successor(name, self.now))
             yield from (self._former(each) for each in self.roster.former(name, self.now))
 
@@ -54,6 +58,10 @@ class CAHealth:
 
     def _former(self, former: Generation) -> Finding:
         subject, end = f"former CA {former.id}", former.certificate.not_after
+        if former.id in self.roster.revoked:
+            return Finding(
+                subject, Level.OK, f"its root has revoked it; its CRL goes on until {end:%Y-%m-%d}"
+            )
         if self.now >= end:
             return Finding(
                 subject, Level.WARNING, f"has ended {end:%Y-%m-%d}", f"manage.py ca retire {former.id}"

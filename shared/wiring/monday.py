@@ -41,8 +41,12 @@ class Monday(Events, Answering):
             complete = [crl for crl in found.crls if crl.base is None] if found else []
             begin = min((crl.this_update for crl in complete), default=None)
             end = min((crl.next_update for crl in complete), default=None)
-            current = self.authorities.roster.issuing(ca.ca, now).id == ca.id
-            subject = named("CRL", ca.ca) if current else f"CRL of {ca.certificate.subject.text()}"
+            current = self.authorities.roster.current(ca.ca, now)
+            subject = (
+                named("CRL", ca.ca)
+                if current and current.id == ca.id
+                else f"CRL of {ca.certificate.subject.text()}"
+            )
             yield from health.crl(begin, end, now, subject)
 
     def _certificates(self) -> Iterator[Finding]:
@@ -58,7 +62,10 @@ class Monday(Events, Answering):
         remedy = "manage.py ca renew-ra; then look why the timer renew_ra does not"
         alive = self.ra.identities(now)
         for name in self.authorities.names:
-            issuer, subject = self.authorities.roster.issuing(name, now).certificate, named("SCEP RA", name)
+            current, subject = self.authorities.roster.current(name, now), named("SCEP RA", name)
+            if current is None:
+                continue  # which is told of the CA
+            issuer = current.certificate
             own = [each.certificate.not_after for each in alive if each.is_of(issuer)]
             if own:
                 yield health.ends(subject, max(own), now, remedy=remedy)

@@ -7,14 +7,19 @@ from datetime import timedelta
 
 import pytest
 
+from shared.ca import hierarchy
 from shared.ca.authorities import Authorities
+from shared.ca.authority import CertificateAuthority
 from shared.ca.issuer import Issuer, issuer_id
 from shared.ca.roster import DEFAULT, Generation
 from shared.ca.turns import take_over
-from shared.errors import KeyUnavailable
+from shared.errors import ChallengeRejected, IssuanceFault, KeyUnavailable
 from shared.keys.ports import SigningKey
+from shared.store.memory import MemoryStore
+from shared.x509.crl import RevokedEntry
 from tests.ca.homes import MemoryHome, home_of
 from tests.ca.houses import issuing, key, root
+from tests.ca.stores import order, template
 from tests.scep.authority import DAY, NOW, URL
 
 FIRST, SECOND, WIFI = issuing(), issuing("Issuing 2"), issuing("Wifi", of="Root 2")
@@ -112,3 +117,19 @@ def test_a_renewed_certificate_makes_a_new_issuer_of_the_same_id(scene: Scene) -
     after = scene.authorities.issuing("device", NOW)
     assert after.certificate == renewed
     assert after.id == before.id
+
+
+def test_a_ca_that_its_root_has_revoked_signs_crls_and_no_certificates(scene: Scene) -> None:
+    store = MemoryStore()
+    authority = CertificateAuthority(scene.authorities, store)
+    unfinished = authority.promise(template(1), order("before"), now=NOW)
+    entry = RevokedEntry(FIRST.serial_hex, NOW, "cACompromise")
+    crl = hierarchy.root_crl(root(), key("Root"), now=NOW, life=DAY, entries=[entry])
+    scene.home.held = scene.home.held.with_crl(crl)
+    assert scene.authorities.roster.revoked == {issuer_id(FIRST.spki)}
+    with pytest.raises(IssuanceFault, match="successor has to take over"):
+        authority.issue(template(2), order("after"), now=NOW)
+    with pytest.raises(ChallengeRejected, match="its root has revoked"):
+        authority.sign(unfinished)
+    assert scene.authorities.find(issuer_id(FIRST.spki)) is not None
+    assert list(store.records(issuer_id(FIRST.spki))) == []
