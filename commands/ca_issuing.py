@@ -26,10 +26,17 @@ from commands.ceremony import (
     write_pem,
 )
 from commands.session import DEFAULT_SETTINGS, Json, SettingsFile
-from shared.ca.installing import held_in, install, request_certificate, request_renewal
+from shared.ca.installing import (
+    CeremonyHome,
+    check_name,
+    held_in,
+    install,
+    request_certificate,
+    request_renewal,
+)
 from shared.ca.request import build_responder_request
 from shared.ca.responder_identity import ResponderIdentity
-from shared.ca.roster import DEFAULT, Generation, is_issued_by
+from shared.ca.roster import DEFAULT, Generation, Roster, is_issued_by
 from shared.errors import IssuanceFault
 from shared.keys import software
 from shared.keys.ports import public_key_info
@@ -61,9 +68,7 @@ def request(
     with ceremony(settings, folder, hardware=not software_key) as house:
         home = house.home(ca)
         if dry_run:
-            renewed = "ask for a renewed certificate of the key that issues"
-            what = renewed if renew else f"ask for {own_name(subject).text()} with a key {key}"
-            tell(f"{what}, for {named(ca)}", as_json=json, dry_run=True)
+            tell(f"{_plan(home, subject, key)}, for {named(ca)}", as_json=json, dry_run=True)
             return
         try:
             asked = (
@@ -76,6 +81,15 @@ def request(
     tell(
         f"{done}; the request of {named(ca)} is in {out}", as_json=json, request=str(out), keyMade=asked.made
     )
+
+
+def _plan(home: CeremonyHome, subject: str, key: str) -> str:
+    """What a request would be for. Raises IssuanceFault, KeyUnavailable."""
+    if not subject:
+        current = Roster.of({DEFAULT: home.holdings()}).issuing(DEFAULT, now()).certificate
+        return f"ask for a renewed certificate of {current.subject.text()}"
+    check_name(home, own_name(subject))
+    return f"ask for {own_name(subject).text()} with a key {key}"
 
 
 def install_certificates(

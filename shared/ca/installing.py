@@ -61,16 +61,18 @@ class Asked:
     made: bool
 
 
+def check_name(home: CeremonyHome, subject: Name) -> None:
+    """Raises IssuanceFault for a name that a key of ours has: to many clients the two would be one."""
+    if any(own.certificate.subject.same_as(subject) for own in held_in(home).own):
+        raise IssuanceFault(f"a key of ours is called {subject.text()}: a successor needs a name of its own")
+
+
 def request_certificate(home: CeremonyHome, subject: Name, algorithm: str) -> Asked:
     """The request for a new key: for the first CA of a name, or a successor. A key that waits is used.
 
     Raises KeyUnavailable, ValueError; IssuanceFault for a name that a key of ours has.
     """
-    for own in held_in(home).own:
-        if own.certificate.subject.same_as(subject):
-            raise IssuanceFault(
-                f"a key of ours is called {subject.text()}: a successor needs a name of its own"
-            )
+    check_name(home, subject)
     waiting = home.waiting_key()
     key = waiting if waiting is not None else home.make_key(algorithm)
     return Asked(build_ca_request(key, subject), made=waiting is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,17 @@ from shared.ca.folder_holdings import certificates_in
 from shared.cms.signed import SignedMessage
 from shared.cms.signing import parse_degenerate
 from shared.x509.certificate import Certificate
+from shared.x509.crl import parse_crl
 from tests.e2e.ca_house import House, id_of
 from tests.e2e.host import Host
 from tests.e2e.ocsp_askers import Asker
 from tests.e2e.relying_party import RelyingParty
+from tests.e2e.site import ROOT, Site
 from tests.e2e.strongswan import StrongSwan
+from tests.e2e.test_manage import run
 from tests.programs import openssl_in
 
-pytestmark = [pytest.mark.host, pytest.mark.client, pytest.mark.long]
+pytestmark = [pytest.mark.host, pytest.mark.client, pytest.mark.long, pytest.mark.timeout(400)]
 
 
 @dataclass
@@ -30,10 +34,11 @@ class Scene:
     house: House
     host: Host
     folder: Path
+    root_folder: str = "root"
 
     @property
     def root(self) -> Certificate:
-        return certificates_in(self.house.folder / "root" / "root.pem")[0]
+        return certificates_in(self.house.folder / self.root_folder / "root.pem")[0]
 
     def relying_party(self) -> RelyingParty:
         folder = self.folder / "relying-party"
@@ -223,3 +228,44 @@ def test_the_next_root_is_trusted_by_a_cross_certificate(scene: Scene) -> None:
     assert b"OK" in openssl.run("verify", *old, "-untrusted", "cross.pem", "device.pem")
     new = ("-x509_strict", "-CAfile", "site/root2/root.pem", "-untrusted", "issuing.pem")
     assert b"OK" in openssl.run("verify", *new, "device.pem")
+
+
+def test_the_drill_on_one_machine_goes_as_its_page_says(tmp_path: Path) -> None:
+    """Root and CA in one folder, as `make run` makes them."""
+    with Azurite.start(in_memory=True) as azurite:
+        site = Site.make(tmp_path / "site", azurite.connection_string)
+        house = House(site)
+        first = site.ca.certificate("issuing")
+        with site.running() as host:
+            scene = Scene(house, host, tmp_path, root_folder="ca")
+            device = scene.enrol("swan", first)
+            for line in commands_of("The drill on one machine"):
+                rows = {row["role"]: row["id"] for row in house.rows()}
+                named = {"<new id>": rows.get("next issuing", ""), "<old id>": id_of(first)}
+                for name, found in named.items():
+                    line = line.replace(name, found)
+                typed(house, line.replace(".scepter/ca", str(site.ca.path)))
+            record = host.manage("GET", f"certificates/{device.serial_hex}")
+            assert record["revocation"]["note"] == "drill"
+            second = next(row["id"] for row in house.rows() if row["role"] == "issuing")
+            assert second != id_of(first)
+            assert house.meter() == {id_of(first): ("former", 0, ""), second: ("issuing", 0, "")}
+            crl = parse_crl(host.http.get(f"/crl/{site.root}.crl").content)
+            assert crl.find(first.serial_hex) is not None
+
+
+def commands_of(section: str) -> list[str]:
+    """The shell lines of a section of docs/ca-life.md."""
+    text = (ROOT / "docs" / "ca-life.md").read_text("utf-8").partition(f"### {section}")[2]
+    return text.partition("```sh\n")[2].partition("```")[0].strip().splitlines()
+
+
+def typed(house: House, line: str) -> None:
+    """As an administrator types it."""
+    words = shlex.split(line.removeprefix("python manage.py "))
+    asks_host = words[:2] not in (
+        [["ca", each] for each in ("prepare-successor", "show", "take-over", "root-crl")]
+    )
+    where = ["--url", house.site.url] if asks_host else []
+    ended = run(*words, "--settings", str(house.site.settings), *where)
+    assert ended.code == 0, ended.said
