@@ -4,6 +4,7 @@ import azure.functions as func
 
 from functions import (
     approvals,
+    authorities,
     callbacks,
     challenges,
     crl,
@@ -43,6 +44,7 @@ for room in (
     ocsp,
     events,
     management,
+    authorities,
     crl,
     revocations,
     monday,

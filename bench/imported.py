@@ -86,7 +86,7 @@ class Site:
             callers={"bench": Caller(name="bench", pfx=("stored",))},
             parcels=store,
             requests=MemoryPFXRequestLog(),
-            recipients=ImportedRecipients(self.world.store, sealer, lambda: self.world.issuer.id),
+            recipients=ImportedRecipients(self.world.store, sealer, self.world.issuer),
             packer=Packer(store, blobs, self.keys, sealer, now, LARGEST),
             deliveries=KeptDeliveries(MemoryDeliveryStore(), timedelta(days=7), now),
             results=Results((), lambda _: MemoryQueue(), MemoryQueue(), Callbacks([], {}, sign)),

@@ -112,7 +112,7 @@ class Factory:
         self._enrol(authority)
         self.pkcs = PKCSIssuance(
             attempts=Attempts(authority, records, deliveries, DAY, now),
-            recipients=Recipients(records, world.issuer.id),
+            recipients=Recipients(records, world.issuer),
             profiles=self.profiles,
             orders=Counted(MemoryOrderLog(), self.calls),
             results=Results((), lambda _: MemoryQueue(), MemoryQueue(), Callbacks((), {}, lambda *_: "")),

@@ -86,7 +86,7 @@ class World:
         approvals = Approvals(MemoryPendingRequests(), authority, renewals, DAY)
         validators, crls = {"sealed": self.mint.sealed}, PublishedCRLs(MemoryPublicationStore)
         return SCEPService(
-            issuer=self.issuer,
+            issuers=self.issuer,
             ra=RegistrationAuthority(lambda: [RAIdentity(self.ra, self.ra_key, self.start)]),
             enrolment=Enrolment(authority, validators, renewals, approvals, self.store, DAY),
             approvals=approvals,

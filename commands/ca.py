@@ -1,47 +1,70 @@
-"""`manage.py ca`: the ceremonies. They touch the CA's folder directly, on the machine that has it."""
+"""`manage.py ca`: the ceremonies. They touch the CA's folder or vault directly, as whoever holds them; here those of a
+CA whose root is in the same folder, and what every CA has.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commands import outside
+from commands import ca_issuing, ca_rollover, ca_root, outside
+from commands.ceremony import (
+    BACKDATE,
+    CA,
+    COLUMNS,
+    BaseUrl,
+    DryRun,
+    Folder,
+    base_url,
+    ceremony,
+    now,
+    row_of,
+    tell,
+)
 from commands.session import DEFAULT_SETTINGS, Json, SettingsFile, console, local_values, show
 from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
-from shared.ca.issuer import issuer_id
-from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
+from shared.ca.roster import DEFAULT, Generation, Roster
 from shared.keys.software import ALGORITHMS
 from shared.pfx.import_key_folder import SoftwareImportKeys
-from shared.x509.certificate import Certificate
+from shared.wiring.ceremony import Ceremony
 
 cli = typer.Typer(no_args_is_help=True)
 cli.command("check")(outside.check)
 cli.command("orphans")(outside.orphans)
 
-Folder = Annotated[
-    Path | None, typer.Option("--folder", help="The CA's folder (default: SCEPTER_CA_FOLDER).")
-]
-BaseUrl = Annotated[
-    str | None, typer.Option("--public-url", help="Base of CRL and CA URLs: your own DNS name.")
-]
 _KEYS = ", ".join(ALGORITHMS)
+_COMMANDS: Mapping[str, Callable[..., None]] = {
+    "root-init": ca_root.init_root,
+    "sign": ca_root.sign,
+    "cross-sign": ca_root.cross_sign,
+    "sign-responder": ca_root.sign_responder,
+    "root-crl": ca_root.root_crl,
+    "request": ca_issuing.request,
+    "install": ca_issuing.install_certificates,
+    "responder-request": ca_issuing.responder_request,
+    "install-responder": ca_issuing.install_responder,
+    "take-over": ca_rollover.take_over,
+    "rollover": ca_rollover.rollover,
+    "retire": ca_rollover.retire,
+    "compromise": ca_rollover.compromise,
+}
+for name, command in _COMMANDS.items():
+    cli.command(name)(command)
 
 
-def _open(folder: Path | None, settings: Path) -> tuple[CAFolder, dict[str, str]]:
+def _open(folder: Path | None, settings: Path) -> CAFolder:
     values = local_values(settings)
     path = folder or settings.parent / values.get("SCEPTER_CA_FOLDER", ".scepter/ca")
-    return CAFolder(path, values.get("SCEPTER_CA_KEY_PASSWORD", "")), values
+    return CAFolder(path, _password(settings))
 
 
-def _base_url(public_url: str | None, values: dict[str, str]) -> str:
-    url = public_url or values.get("SCEPTER_PUBLIC_URL", "")
-    if not url:
-        raise typer.BadParameter("give --public-url, or set SCEPTER_PUBLIC_URL in the settings file")
-    return url.rstrip("/")
+def _password(settings: Path) -> str:
+    return local_values(settings).get("SCEPTER_CA_KEY_PASSWORD", "")
 
 
 @cli.command()
@@ -55,46 +78,61 @@ def init(
     issuing_key: Annotated[str, typer.Option(help=f"One of {_KEYS}.")] = "rsa-3072",
     issuing_years: Annotated[int, typer.Option(help="Life of the issuing CA.")] = 5,
     ocsp: Annotated[bool, typer.Option(help="Say in the issuing CA's certificate where OCSP is.")] = True,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Make root, issuing CA, SCEP RA, OCSP responders and import key with software keys. What exists is kept; run it
     again at any time."""
-    ca, values = _open(folder, settings)
+    ca = _open(folder, settings)
     try:
         plan = CAPlan(organisation, root_key, root_years, issuing_key, issuing_years, ocsp=ocsp)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    with console().status("Making the CA") as status:
+    if dry_run:
+        tell(f"make what is missing of {organisation}'s CA in {ca.path}", as_json=json, dry_run=True)
+        return
+    with console(stderr=True).status("Making the CA") as status:
         create(
             ca,
             plan,
-            base_url=_base_url(public_url, values),
-            now=datetime.now(UTC),
+            base_url=base_url(public_url, settings),
+            now=now(),
             progress=lambda step: status.update(f"Making the {step}"),
         )
-    SoftwareImportKeys(ca.path, values.get("SCEPTER_CA_KEY_PASSWORD", "")).ensure()
-    console().print(f"CA in {ca.path}:")
-    _show(ca, as_json=False)
+    SoftwareImportKeys(ca.path, _password(settings)).ensure()
+    if not json:
+        console().print(f"CA in {ca.path}:")
+    with ceremony(settings, folder) as house:
+        _show(house, as_json=json)
 
 
 @cli.command("show")
 def show_ca(folder: Folder = None, settings: SettingsFile = DEFAULT_SETTINGS, json: Json = False) -> None:
-    """The CA's certificates: subject, id, key, validity."""
-    _show(_open(folder, settings)[0], as_json=json)
+    """The certificates of every CA: subject, id, key, validity."""
+    with ceremony(settings, folder) as house:
+        _show(house, as_json=json)
 
 
 @cli.command("renew-ra")
 def renew_ra(
-    folder: Folder = None, public_url: BaseUrl = None, settings: SettingsFile = DEFAULT_SETTINGS
+    ca: CA = DEFAULT,
+    folder: Folder = None,
+    public_url: BaseUrl = None,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Make the next SCEP RA identity; the former one goes on opening requests until its end."""
-    ca, values = _open(folder, settings)
-    issuer = ca.issuer(_base_url(public_url, values))
-    identity = ca.add_ra_identity(
-        issuer, now=datetime.now(UTC).replace(microsecond=0), backdate=timedelta(hours=24)
-    )
-    console().print(
-        f"RA certificate {identity.certificate.serial_hex} until {identity.certificate.not_after:%Y-%m-%d}"
-    )
+    url, at = base_url(public_url, settings), now()
+    with ceremony(settings, folder, url) as house:
+        home = house.home(ca)
+        issuer = house.issuer_for(Roster.of({ca: home.holdings()}).issuing(ca, at))
+        if dry_run:
+            tell("make the next SCEP RA identity", as_json=json, dry_run=True)
+            return
+        made = house.ra_home.add_ra_identity(issuer, now=at, backdate=BACKDATE).certificate
+    end = f"{made.not_after:%Y-%m-%d}"
+    tell(f"RA certificate {made.serial_hex} until {end}", [row_of("SCEP RA", made, ca)], as_json=json)
 
 
 @cli.command("prepare-successor")
@@ -104,37 +142,42 @@ def prepare_next(
     settings: SettingsFile = DEFAULT_SETTINGS,
     issuing_key: Annotated[str, typer.Option(help=f"One of {_KEYS}.")] = "rsa-3072",
     issuing_years: Annotated[int, typer.Option(help="Its life.")] = 5,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Make the issuing CA that comes after this one. It issues nothing yet; GetNextCACert tells clients of it."""
-    ca, values = _open(folder, settings)
-    base_url = _base_url(public_url, values)
+    ca, url = _open(folder, settings), base_url(public_url, settings)
+    if dry_run:
+        tell(f"make the next issuing CA in {ca.path}, if none waits", as_json=json, dry_run=True)
+        return
     try:
-        with console().status("Making the next issuing CA"):
-            prepare_successor(
-                ca, key=issuing_key, years=issuing_years, base_url=base_url, now=datetime.now(UTC)
-            )
+        with console(stderr=True).status("Making the next issuing CA"):
+            prepare_successor(ca, key=issuing_key, years=issuing_years, base_url=url, now=now())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    _show(ca, as_json=False)
+    with ceremony(settings, folder) as house:
+        _show(house, as_json=json)
 
 
-def _show(ca: CAFolder, *, as_json: bool) -> None:
-    rows = [_row("root", ca.certificate("root")), _row("issuing", ca.certificate("issuing"))]
-    successor = ca.successor()
-    if successor is not None:
-        rows.append(_row("next issuing", successor))
-    rows += [_row("SCEP RA", identity.certificate) for identity in ca.ra_identities()]
-    for role, stem in (("root's OCSP responder", ROOT), ("OCSP responder", ISSUING)):
-        rows += [_row(role, identity.certificate) for identity in ResponderFiles(ca, stem).load()]
-    show(rows, ("role", "subject", "id", "serial", "not after"), as_json=as_json, title="CA certificates")
+def _show(house: Ceremony, *, as_json: bool) -> None:
+    roster, at = house.roster(), now()
+    if not roster.generations:
+        house.home().holdings()  # which tells what is missing, and where
+    rows = [row_of("root", root) for root in roster.roots]
+    rows += [row_of("cross-certificate", each) for each in roster.crosses]
+    for ca in house.ca_homes:
+        rows += [row_of(_part(roster, each, at), each.certificate, ca) for each in roster.of_ca(ca)]
+    rows += [row_of("SCEP RA", identity.certificate) for identity in house.ra_home.ra_identities()]
+    for role, kept in (
+        ("root's OCSP responder", house.root_identities),
+        ("OCSP responder", house.responder_identities),
+    ):
+        rows += [row_of(role, identity.certificate) for identity in kept.load()]
+    several = ("ca",) if len(house.ca_homes) > 1 else ()
+    show(rows, (*several, *COLUMNS), as_json=as_json, title="CA certificates")
 
 
-def _row(role: str, certificate: Certificate) -> dict[str, object]:
-    return {
-        "role": role,
-        "subject": certificate.subject.text(),
-        "id": issuer_id(certificate.spki),
-        "serial": certificate.serial_hex,
-        "not before": certificate.not_before.isoformat(),
-        "not after": f"{certificate.not_after:%Y-%m-%d}",
-    }
+def _part(roster: Roster, generation: Generation, at: datetime) -> str:
+    if not generation.has_turn(at):
+        return "next issuing"
+    return "issuing" if roster.issuing(generation.ca, at).id == generation.id else "former issuing"

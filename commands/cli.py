@@ -37,7 +37,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-cli.add_typer(ca.cli, name="ca", help="The CA: make it, show it, renew its SCEP RA.")
+cli.add_typer(ca.cli, name="ca", help="The CAs: ceremonies, rollover, and what there is.")
 cli.add_typer(profile.cli, name="profile", help="Certificate profiles: check and show.")
 cli.add_typer(challenge.cli, name="challenge", help="Challenges: mint one, make a sealing key.")
 cli.add_typer(cert.cli, name="cert", help="Certificates: issue, list, show, revoke.")

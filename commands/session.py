@@ -80,6 +80,12 @@ class Management:
             base_url=url, headers=credentials(url, settings), timeout=timeout, trust_env=False
         )
 
+    def __enter__(self) -> Management:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
     def call(self, method: str, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer. Raises DependencyError when nobody answers, RequestError with the server's own words."""
         try:

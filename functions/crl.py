@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import azure.functions as func
 
@@ -10,15 +10,17 @@ from functions.answers import answer, document
 from functions.authorisation import authorise
 from shared.errors import StoreUnavailable
 from shared.revocation.overview import PublishedCRL
+from shared.revocation.reconciliation import Reconciled
 from shared.wiring import application
 
 blueprint = func.Blueprint()
+KINDS = tuple(field.name for field in fields(Reconciled))
 
 
 @blueprint.function_name("show_crls")
 @blueprint.route("manage/crl", methods=["GET"])
 def show_crls(req: func.HttpRequest) -> func.HttpResponse:
-    """Every CRL of the issuer: number, entries, size, times."""
+    """Every CRL of every issuer: number, entries, size, times."""
     return answer(lambda: _show(req))
 
 
@@ -32,18 +34,19 @@ def reconcile_crl_now(req: func.HttpRequest) -> func.HttpResponse:
 def _show(req: func.HttpRequest) -> func.HttpResponse:
     authorise(req)
     found = application().crl_overview()
-    if found is None:
+    if not found:
         raise StoreUnavailable("no CRL is published yet")
     body = {
-        "cursor": found.cursor.isoformat(),
-        "shardCounts": list(found.counts),
-        "crls": [_as_json(each) for each in found.crls],
+        "cursor": min(each.cursor for each in found.values()).isoformat(),
+        "shardCounts": sorted({count for each in found.values() for count in each.counts}),
+        "crls": [_as_json(issuer, crl) for issuer, each in found.items() for crl in each.crls],
     }
     return document(200, body)
 
 
-def _as_json(crl: PublishedCRL) -> dict[str, object]:
+def _as_json(issuer: str, crl: PublishedCRL) -> dict[str, object]:
     return {
+        "issuer": issuer,
         "url": crl.url,
         "number": crl.number,
         "base": crl.base,
@@ -56,4 +59,5 @@ def _as_json(crl: PublishedCRL) -> dict[str, object]:
 
 def _reconcile(req: func.HttpRequest) -> func.HttpResponse:
     authorise(req)
-    return document(200, asdict(application().reconciler.run()))
+    done = [asdict(each) for each in application().reconcile().values()]
+    return document(200, {kind: [found for each in done for found in each[kind]] for kind in KINDS})

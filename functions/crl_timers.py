@@ -13,7 +13,7 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="0 11 2 * * *", run_on_startup=False)
 def reconcile_crl(timer: func.TimerRequest) -> None:
     """Every night: compare all records with the CRL and mend what the change rows lost."""
-    application().reconciler.run()
+    application().reconcile()
 
 
 @blueprint.function_name("purge_changes")

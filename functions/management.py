@@ -89,7 +89,8 @@ def _change(req: func.HttpRequest) -> func.HttpResponse:
 
 def _publish(req: func.HttpRequest) -> func.HttpResponse:
     authorise(req)
-    return document(200, {"number": application().publish()})
+    numbers = application().publish()
+    return document(200, {"number": max(numbers.values(), default=0), "numbers": numbers})
 
 
 def _find(req: func.HttpRequest) -> CertificateRecord:

@@ -25,7 +25,7 @@ MEDIA_TYPES = {
 _ISSUER = "[0-9a-f]{16}"
 _CRL = re.compile(rf"{_ISSUER}(-delta)?\.crl(\.pem)?")
 _SHARD = re.compile(rf"{_ISSUER}/[0-9]{{1,3}}-[0-9]{{1,3}}(-delta)?\.crl(\.pem)?")
-_CA = re.compile(rf"{_ISSUER}(\.cer|(-chain)?\.pem|-chain\.p7c)")
+_CA = re.compile(rf"{_ISSUER}((-{_ISSUER})?\.cer|(-chain|-{_ISSUER})?\.pem|-chain\.p7c)")
 
 
 @blueprint.function_name("crl")
@@ -46,7 +46,7 @@ def crl_shard(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.function_name("ca")
 @blueprint.route("ca/{name}", methods=["GET", "HEAD"])
 def ca(req: func.HttpRequest) -> func.HttpResponse:
-    """A CA certificate (.cer DER, .pem) or chain (-chain.pem, -chain.p7c)."""
+    """A CA certificate (.cer DER, .pem), cross-certificate (-{who gave it}.cer) or chain (-chain.pem, -chain.p7c)."""
     return answer(lambda: _published(req, "ca", req.route_params["name"], _CA))
 
 

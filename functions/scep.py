@@ -14,7 +14,7 @@ from functions.answers import binary, text
 from functions.origin import agent_of, source_of
 from shared.errors import MalformedMessage
 from shared.policy.profile import Profile
-from shared.scep.capabilities import ca_certificates, capabilities
+from shared.scep.capabilities import capabilities
 from shared.scep.ports import UNTRACED, Timeline
 from shared.scep.transport import decode_message, query_parameter
 from shared.wiring import Application, application
@@ -66,13 +66,13 @@ def _serve(req: func.HttpRequest, operation: str, named: Callable[[], str]) -> f
         return text(404, "This profile is not for SCEP: its keys are made here, on an order.")
     if operation == "getcacaps":
         with _prelude(req, app, name, "caps"):
-            next_ca = not profile.ca and app.successor() is not None
+            next_ca = app.authorities.successor(name, app.clock()) is not None
             return text(200, capabilities(allow_legacy=profile.legacy_algorithms, next_ca=next_ca))
     if operation == "getcacert":
         with _prelude(req, app, name, "ca-certificate"):
-            return binary(_ca_certificates(app, profile), _CA_CERTIFICATES)
+            return binary(app.ca_certificates(name), _CA_CERTIFICATES)
     if operation == "getnextcacert":
-        message = app.succession.message() if not profile.ca and app.successor() else None
+        message = app.next_ca(name)
         return binary(message, _NEXT_CA) if message else text(404, "The next CA is not known yet.")
     if operation == "pkioperation":
         return _pki_operation(req, app, profile)
@@ -97,14 +97,7 @@ def _pki_operation(req: func.HttpRequest, app: Application, profile: Profile) ->
     if not message:
         raise MalformedMessage("PKIOperation without a message", public="The message is missing.")
     with _traced(req, app, profile) as timeline:
-        scep = app.scep_under(profile.ca)
-        return binary(scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
-
-
-def _ca_certificates(app: Application, profile: Profile) -> bytes:
-    ra = app.ra.current(app.clock())
-    outside = app.identity_of(profile.ca) if profile.ca else None
-    return ca_certificates(ra, app.issuer, with_root=app.settings.root_in_getcacert, outside=outside)
+        return binary(app.scep.pki_operation(message, profile, now=app.clock(), timeline=timeline), _MESSAGE)
 
 
 def _prelude(

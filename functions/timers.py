@@ -5,7 +5,6 @@ from __future__ import annotations
 import azure.functions as func
 
 from functions.messages import CRLRequest, handle
-from shared.errors import UnknownCertificate
 from shared.wiring import application
 
 blueprint = func.Blueprint()
@@ -15,10 +14,8 @@ QUEUE = "crl-requests"
 @blueprint.function_name("publish_crl_when_due")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=True)
 def publish_crl_when_due(timer: func.TimerRequest) -> None:
-    """Every five minutes: publish the CRL if half its life has passed, and the CA certificates with it."""
-    app = application()
-    if app.crl_publisher.is_due():
-        app.publish()
+    """Every five minutes: publish CRLs of which half the life has passed, and CA certificates that changed."""
+    application().publish_when_due()
 
 
 @blueprint.function_name("publish_crl_on_request")
@@ -54,8 +51,7 @@ def renew_ra(timer: func.TimerRequest) -> None:
 @blueprint.timer_trigger(arg_name="timer", schedule="0 47 * * * *", run_on_startup=False)
 def renew_responder(timer: func.TimerRequest) -> None:
     """Every hour: make the next OCSP responder when the newest is a day old; it would live for a week."""
-    app = application()
-    app.responder.renew(app.clock())
+    application().renew_responders()
 
 
 @blueprint.function_name("purge_traces")
@@ -66,7 +62,4 @@ def purge_traces(timer: func.TimerRequest) -> None:
 
 
 def _publish(request: CRLRequest) -> None:
-    app = application()
-    if request.issuer != app.issuer.id:
-        raise UnknownCertificate(f"a CRL of issuer {request.issuer} was asked for; ours is {app.issuer.id}")
-    app.crl_publisher.publish_change(request.changed_at)
+    application().publish_change(request.issuer, request.changed_at)

@@ -66,10 +66,11 @@ def test_an_issuer_that_ends_before_its_certificates_would_is_an_alarm(
     environment: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.CRITICAL):
-        _ = application(environment).issuer
+        application(environment).authorities.issuing("device", NOW)
     assert caplog.records == []
     with caplog.at_level(logging.CRITICAL):
-        _ = application(environment, NOW + timedelta(days=1500)).issuer
+        later = NOW + timedelta(days=1500)
+        application(environment, later).authorities.issuing("device", later)
     assert "prepare its successor" in caplog.text
 
 
@@ -117,6 +118,47 @@ def test_a_profile_names_a_tenant_that_has_settings(environment: dict[str, str],
     assert set(app.intune_clients) == {"branch-office"}
     assert app.asks_intune
     app.close()
+
+
+def profiles_with(ca: str, tmp_path: Path) -> str:
+    text = (ROOT / "profiles.sample.toml").read_text("utf-8")
+    first = text.index("\nholder =")
+    policy = tmp_path / "profiles.toml"
+    policy.write_text(f'{text[:first]}\nca = "{ca}"{text[first:]}', "utf-8")
+    return str(policy)
+
+
+def test_a_profile_names_a_ca_that_has_settings(environment: dict[str, str], tmp_path: Path) -> None:
+    environment["SCEPTER_PROFILES_FILE"] = profiles_with("wifi-2", tmp_path)
+    with pytest.raises(SettingsError, match="SCEPTER_AUTHORITIES__WIFI_2__KEY"):
+        _ = application(environment).authorities
+    environment["SCEPTER_AUTHORITIES__WIFI_2__FOLDER"] = str(tmp_path)
+    app = application(environment)
+    assert app.authorities.names == ("default", "wifi-2")
+    with pytest.raises(KeyUnavailable, match=r"issuing\.pem"):
+        app.authorities.issuer_of("wifi-2", NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DEFAULT__FOLDER", "x", "default is the CA of the other settings"),
+        ("WIFI__KEY", "wifi", "set SCEPTER_VAULT_URL"),
+    ],
+)
+def test_settings_of_another_ca_that_do_not_fit_are_named(
+    environment: dict[str, str], name: str, value: str, words: str
+) -> None:
+    environment[f"SCEPTER_AUTHORITIES__{name}"] = value
+    with pytest.raises(SettingsError, match=words):
+        _ = application(environment).authorities
+
+
+def test_another_cas_folder_is_refused_in_azure(environment: dict[str, str]) -> None:
+    del environment["SCEPTER_CA_FOLDER"]
+    environment |= {"WEBSITE_INSTANCE_ID": "1", "SCEPTER_AUTHORITIES__WIFI__FOLDER": "x"}
+    with pytest.raises(SettingsError, match="keys in files are refused in Azure"):
+        application(environment)
 
 
 class Published(Application):
@@ -169,7 +211,8 @@ def test_certificates_name_the_full_crl_while_shards_cannot_be_published(
 
 def test_shards_and_deltas_come_from_settings(environment: dict[str, str]) -> None:
     settings = {"SCEPTER_CRL_HOURS": "48", "SCEPTER_CRL_SHARDS": "8", "SCEPTER_CRL_DELTA_HOURS": "6"}
-    plan = Published(environment | settings, MemoryPublicationStore()).crl_publisher.plan
+    app = Published(environment | settings, MemoryPublicationStore())
+    plan = app.crl_publisher(app.issuer).plan
     assert plan == CRLPlan(timedelta(hours=48), timedelta(hours=6), 8)
     assert plan.interval == timedelta(hours=3)
 
@@ -179,8 +222,8 @@ class TestVault:
 
     def test_the_vault_goes_before_the_folder(self, environment: dict[str, str]) -> None:
         app = application({**environment, "SCEPTER_VAULT_URL": "https://example.vault.azure.net"})
-        assert isinstance(app.ca_home, VaultCA)
-        assert isinstance(application(environment).ca_home, CAFolder)
+        assert isinstance(app.ca_homes["default"], VaultCA)
+        assert isinstance(application(environment).ca_homes["default"], CAFolder)
 
     def test_settings_reach_the_vault(self, environment: dict[str, str]) -> None:
         more = {"URL": "https://example.vault.azure.net", "SHARE": "0.5", "WORKERS": "4", "PATIENCE": "3"}
@@ -193,7 +236,6 @@ class TestVault:
         app = application({**environment, "WEBSITE_INSTANCE_ID": "worker-1"})
         with pytest.raises(KeyUnavailable, match="SCEPTER_VAULT_URL"):
             _ = app.issuer
-        assert app.successor() is None
 
     def test_an_identity_endpoint_that_says_nothing_does_not_hold_a_device_for_long(
         self, environment: dict[str, str], vault: FakeVault, monkeypatch: pytest.MonkeyPatch

@@ -39,7 +39,15 @@ def from_pem(data: bytes) -> list[tuple[str, bytes]]:
 
     Raises MalformedMessage if there is none, or one that is not closed or not base64.
     """
-    blocks = [_block(found) for found in _BLOCK.finditer(data)]
+    return [(label, der) for _, label, der in explained_blocks(data)]
+
+
+def explained_blocks(data: bytes) -> list[tuple[bytes, str, bytes]]:
+    """(explanatory text before it, label, DER) of every block. Raises as `from_pem`."""
+    blocks, end = [], 0
+    for found in _BLOCK.finditer(data):
+        blocks.append((data[end : found.start()], *_block(found)))
+        end = found.end()
     if not blocks or len(blocks) != len(_BEGIN.findall(data)):
         raise MalformedMessage("PEM without a block, or with one that does not end")
     return blocks

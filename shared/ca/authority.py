@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.ca.issuer import Issuer
+from shared.ca.issuers import Issuers
 from shared.errors import ChallengeRejected, Conflict, IssuanceFault
 from shared.store.ports import CertificateRecord, CertificateStore, Claim, Status
 from shared.x509.certificate import Certificate, CertificateTemplate, parse_tbs
@@ -64,12 +65,13 @@ class Issued:
 
 
 class CertificateAuthority:
-    """Issues under one issuer. `random(n)` gives n random octets."""
+    """Issues under the CA of the order's profile, and finishes what another one promised. `random(n)` gives n random
+    octets."""
 
     def __init__(
-        self, issuer: Issuer, store: CertificateStore, random: Callable[[int], bytes] = secrets.token_bytes
+        self, issuers: Issuers, store: CertificateStore, random: Callable[[int], bytes] = secrets.token_bytes
     ) -> None:
-        self.issuer = issuer
+        self.issuers = issuers
         self._store = store
         self._random = random
 
@@ -102,7 +104,7 @@ class CertificateAuthority:
 
     def sign(self, claim: Claim) -> Certificate:
         """The certificate that a claim promises; nobody knows of it yet. Raises KeyUnavailable, IssuanceFault."""
-        return self.issuer.sign(claim.tbs)
+        return self.promiser(claim).sign(claim.tbs)
 
     def put_on_record(
         self, claim: Claim, certificate: Certificate, order: Order, *, now: datetime
@@ -130,15 +132,18 @@ class CertificateAuthority:
         return self._store.find_claim(order.owners(subject)[0], order.identity)
 
     def _compose_claim(self, template: CertificateTemplate, order: Order, now: datetime) -> Claim:
-        if now >= self.issuer.certificate.not_after:
+        issuer = self.issuers.issuing(order.profile, now)
+        if now >= issuer.certificate.not_after:
             raise IssuanceFault("the CA certificate has ended; its successor has to issue")
-        serial = make_serial(self.issuer.bound(template.not_after), self._random)
+        if self.issuers.is_revoked(issuer.id):
+            raise IssuanceFault("the root has revoked the CA certificate; its successor has to take over")
+        serial = make_serial(issuer.bound(template.not_after), self._random)
         return Claim(
             owner=order.owners(template.subject)[0],
             identity=order.identity,
-            issuer=self.issuer.id,
+            issuer=issuer.id,
             serial=serial,
-            tbs=self.issuer.compose(template, serial),
+            tbs=issuer.compose(template, serial),
             key_hash=hashlib.sha256(template.spki).hexdigest(),
             claimed_at=now,
             profile=order.profile,
@@ -158,8 +163,8 @@ class CertificateAuthority:
         record = self._store.find(claim.issuer, claim.serial)
         if record is not None:
             return answer_again(record, now)
-        if claim.issuer != self.issuer.id or now - claim.claimed_at > REPEAT_WINDOW:
-            raise ChallengeRejected("claimed too long ago, or under a former issuer, and never finished")
+        if now - claim.claimed_at > REPEAT_WINDOW:
+            raise ChallengeRejected("claimed too long ago, and never finished")
         return self._complete(claim, order, now)
 
     def _complete(self, claim: Claim, order: Order, now: datetime) -> Issued:
@@ -168,6 +173,18 @@ class CertificateAuthority:
         if record.etag:  # it was read: somebody was first
             return answer_again(record, now)
         return Issued(certificate, record, repeated=False)
+
+    def promiser(self, claim: Claim) -> Issuer:
+        """Who is named in what was promised, who need not be the one that issues by now.
+
+        Raises ChallengeRejected if it is no more or revoked, KeyUnavailable, IssuanceFault.
+        """
+        if self.issuers.is_revoked(claim.issuer):
+            raise ChallengeRejected("claimed under a CA that its root has revoked, and never finished")
+        issuer = self.issuers.find(claim.issuer)
+        if issuer is None:
+            raise ChallengeRejected("claimed under a CA that is no more, and never finished")
+        return issuer
 
 
 def _digest_of_meaning(subject: Name) -> str:

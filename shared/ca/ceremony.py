@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from shared.asn1 import oids
 from shared.ca import hierarchy
-from shared.ca.folder import SUCCESSOR, CAFolder
+from shared.ca.folder import CAFolder
 from shared.ca.responder_files import ISSUING, ROOT, ResponderFiles
 from shared.ca.responder_identity import ROOT_LIFE, make_identity, make_root_identity
+from shared.ca.roster import DEFAULT, Roster
 from shared.keys import software
-from shared.keys.ports import public_key_info
+from shared.keys.ports import SigningKey, public_key_info
 from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 
@@ -98,8 +99,9 @@ def _lasts(responders: ResponderFiles) -> datetime:
 
 
 def _create_issuing(folder: CAFolder, plan: CAPlan, base_url: str, now: datetime) -> None:
+    key = software.generate(plan.issuing_key)
     subject = plan.name(f"{plan.organisation} Issuing CA")
-    _keep_subordinate(folder, "issuing", subject, plan, base_url, now)
+    folder.keep("issuing", _certify(folder, key, subject, plan, base_url, now), key)
 
 
 def prepare_successor(folder: CAFolder, *, key: str, years: int, base_url: str, now: datetime) -> Certificate:
@@ -108,19 +110,24 @@ def prepare_successor(folder: CAFolder, *, key: str, years: int, base_url: str, 
     It issues nothing yet: GetNextCACert tells clients of it. `key` is one of shared/keys/software.ALGORITHMS.
     Raises ValueError, KeyUnavailable.
     """
-    prepared = folder.successor()
+    now = now.replace(microsecond=0)
+    held = folder.holdings()
+    roster = Roster.of({DEFAULT: held})
+    prepared = roster.successor(DEFAULT, now)
     if prepared is not None:
-        return prepared
+        return prepared.certificate
     plan = CAPlan(issuing_key=key, issuing_years=years)
-    subject = _next_name(folder.certificate("issuing").subject)
-    return _keep_subordinate(folder, SUCCESSOR, subject, plan, base_url, now.replace(microsecond=0))
+    subject = _next_name(roster.issuing(DEFAULT, now).certificate.subject)
+    folder.key("root")  # or a key would be made for nothing
+    certificate = _certify(folder, folder.make_key(plan.issuing_key), subject, plan, base_url, now)
+    folder.keep_holdings(held.with_own(certificate, None))
+    return certificate
 
 
-def _keep_subordinate(
-    folder: CAFolder, file: str, subject: Name, plan: CAPlan, base_url: str, now: datetime
+def _certify(
+    folder: CAFolder, key: SigningKey, subject: Name, plan: CAPlan, base_url: str, now: datetime
 ) -> Certificate:
-    key = software.generate(plan.issuing_key)
-    certificate = hierarchy.subordinate(
+    return hierarchy.subordinate(
         folder.certificate("root"),
         folder.key("root"),
         spki=public_key_info(key),
@@ -130,8 +137,6 @@ def _keep_subordinate(
         base_url=base_url,
         ocsp=plan.ocsp,
     )
-    folder.keep(file, certificate, key)
-    return certificate
 
 
 def _next_name(name: Name) -> Name:

@@ -6,6 +6,7 @@ Pure: keys and times come in, certificates come out. Where they are kept is fold
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,10 +14,11 @@ from shared.asn1 import oids, writer
 from shared.ca.issuer import Locations, issuer_id
 from shared.ca.lint import Linter, Signable
 from shared.ca.signing import linting_key
+from shared.errors import IssuanceFault
 from shared.keys.ports import SigningKey, public_key_info
 from shared.keys.signatures import sign, signature_algorithm
 from shared.x509.certificate import Certificate, CertificateTemplate, assemble, compose_tbs
-from shared.x509.crl import build_crl
+from shared.x509.crl import RevokedEntry, build_crl
 from shared.x509.extensions import (
     Extension,
     authority_information_access,
@@ -24,6 +26,7 @@ from shared.x509.extensions import (
     basic_constraints,
     crl_distribution_points,
     extended_key_usage,
+    key_identifier,
     key_usage,
     subject_key_identifier,
 )
@@ -57,14 +60,50 @@ def subordinate(
     `ocsp`: the AIA also says where OCSP is.
     """
     end = min(not_before + life, root.not_after)
+    extensions = _places_of(root, base_url, ocsp=ocsp)
+    template = _ca_template(subject, spki, not_before, end, path_length=0, more=extensions)
+    return _issue(template, root.subject, root_key, issuer=root)
+
+
+def cross_certificate(
+    root: Certificate,
+    root_key: SigningKey,
+    other: Certificate,
+    *,
+    not_before: datetime,
+    life: timedelta,
+    base_url: str,
+    ocsp: bool = True,
+) -> Certificate:
+    """What `root` gives to the key of another CA: its name and key, path length 1 for a root and 0 for an issuing CA.
+
+    Raises IssuanceFault, for one whose subject key identifier is not made as ours are, too.
+    """
+    end = min(not_before + life, root.not_after, other.not_after)
+    is_root = other.subject.encoded == other.issuer.encoded
+    template = _ca_template(
+        other.subject,
+        other.spki,
+        not_before,
+        end,
+        path_length=1 if is_root else 0,
+        more=_places_of(root, base_url, ocsp=ocsp),
+    )
+    if other.subject_key_identifier != key_identifier(other.spki):
+        raise IssuanceFault(
+            f"{other.subject.text()} has a key identifier of another kind: a path would not lead through it"
+        )
+    return _issue(template, root.subject, root_key, issuer=root)
+
+
+def _places_of(root: Certificate, base_url: str, *, ocsp: bool) -> tuple[Extension, ...]:
+    """Where `root` tells what it has published."""
     places = Locations(base_url, issuer_id(root.spki))
-    extensions = (
+    return (
         authority_key_identifier(root.subject_key_identifier or b""),
         crl_distribution_points((places.crl,)),
         authority_information_access((places.ocsp,) if ocsp else (), (places.ca_certificate,)),
     )
-    template = _ca_template(subject, spki, not_before, end, path_length=0, more=extensions)
-    return _issue(template, root.subject, root_key, issuer=root)
 
 
 def ra_template(spki: bytes, subject: Name, *, not_before: datetime, life: timedelta) -> CertificateTemplate:
@@ -97,14 +136,22 @@ def root_responder(root: Certificate, root_key: SigningKey, template: Certificat
     return _issue(whole, root.subject, root_key, issuer=root, kind=Signable.RESPONDER)
 
 
-def root_crl(root: Certificate, key: SigningKey, *, now: datetime, life: timedelta) -> bytes:
-    """The root's CRL (DER), empty: no issuing CA of it is revoked."""
+def root_crl(
+    root: Certificate,
+    key: SigningKey,
+    *,
+    now: datetime,
+    life: timedelta,
+    entries: Iterable[RevokedEntry] = (),
+    number: int | None = None,
+) -> bytes:
+    """The root's CRL (DER), mostly empty. `number` has to be above that of the one before; the seconds are."""
     linter = Linter(frozenset({Signable.CRL}), signature_algorithm(key), root)
     return build_crl(
         issuer_certificate=root,
         signing_key=linting_key(key, linter),
-        entries=(),
-        number=int(now.timestamp()),
+        entries=entries,
+        number=int(now.timestamp()) if number is None else number,
         this_update=now,
         next_update=now + life,
         next_publish=None,

@@ -100,6 +100,23 @@ class Issuer:
     def locations(self) -> Locations:
         return Locations(self.base_url, self.id)
 
+    # Alone, it is a house of issuers (issuers.py) in which there is nothing to choose.
+
+    def issuing(self, profile: str, now: datetime) -> Issuer:
+        return self
+
+    def in_charge(self, profile: str, now: datetime) -> Issuer:
+        return self
+
+    def find(self, issuer: str) -> Issuer | None:
+        return self if issuer == self.id else None
+
+    def is_revoked(self, issuer: str) -> bool:
+        return False  # nobody tells it
+
+    def known(self) -> tuple[Issuer, ...]:
+        return (self,)
+
     def sharded(self, count: int) -> Issuer:
         """This issuer, whose certificates name one of `count` shards."""
         other = copy(self)

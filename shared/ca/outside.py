@@ -131,7 +131,9 @@ class OutsideAuthority:
         return self._record(certificate, order, asking, submission, now)
 
     def _answer(self, template: CertificateTemplate, order: Order, submission: Submission) -> Certificate:
-        asked = OutsideRequest(order.request, template, order.identity, renews=bool(order.predecessor))
+        asked = OutsideRequest(
+            order.request, template, order.identity, renews=self._is_ours(order.predecessor)
+        )
         try:
             return self._ca.enrol(asked)
         except OutcomeUnknown as error:
@@ -141,6 +143,10 @@ class OutsideAuthority:
         except (RequestError, DependencyError):
             self._forget(submission)
             raise
+
+    def _is_ours(self, serial: str) -> bool:
+        """Whether what is to be replaced is of the outside CA: devices may come from another one."""
+        return bool(serial) and self._store.find(self.issuer.id, serial) is not None
 
     def _record(
         self, certificate: Certificate, order: Order, asking: Claim, submission: Submission, now: datetime

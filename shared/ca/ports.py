@@ -18,19 +18,6 @@ from shared.x509.certificate import Certificate, CertificateTemplate
 from shared.x509.names import Name
 
 
-class CAIdentity(Protocol):
-    """Which CA it is. `chain` is the CA's own, parent first, root last; `id` names it on record."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def certificate(self) -> Certificate: ...
-
-    @property
-    def chain(self) -> tuple[Certificate, ...]: ...
-
-
 class IssuingAuthority(Protocol):
     """A CA with the record of what it issued. One order is one certificate."""
 

@@ -35,6 +35,12 @@ class RAIdentity:
     key: rsa.RSAPrivateKey = field(repr=False)
     since: datetime
 
+    def is_of(self, issuer: Certificate) -> bool:
+        """Whether that CA has certified it. By name and key identifier: it is from a place of our own."""
+        own = self.certificate
+        named = own.issuer.encoded == issuer.subject.encoded
+        return named and own.authority_key_identifier == issuer.subject_key_identifier
+
 
 class RegistrationAuthority:
     """All RA identities that are alive. `load` reads them from where they are kept."""
@@ -45,9 +51,14 @@ class RegistrationAuthority:
         self._identities = self._sorted()
         self._reloaded_at: datetime | None = None
 
-    def current(self, now: datetime) -> RAIdentity:
-        """The identity that GetCACert offers. Raises KeyUnavailable when none is valid."""
-        alive = self.identities(now)
+    def current(self, now: datetime, issuer: Certificate | None = None) -> RAIdentity:
+        """The identity that GetCACert offers: one that `issuer` has certified, if there is one.
+
+        Raises KeyUnavailable when none is valid.
+        """
+        if not self._certified_by(issuer, now):
+            self.reload(now)  # a CA that has just taken over has brought its own
+        alive = self._certified_by(issuer, now) or self.identities(now)
         settled = [identity for identity in alive if now - identity.since >= OFFERED_AFTER]
         if not alive:
             raise KeyUnavailable("no valid RA certificate; run: python manage.py ca renew-ra")
@@ -71,12 +82,17 @@ class RegistrationAuthority:
         """Read the identities again, at once: for our own work, which no stranger can cause."""
         self._identities = self._sorted()
 
+    def _certified_by(self, issuer: Certificate | None, now: datetime) -> tuple[RAIdentity, ...]:
+        """All that are alive where no issuer is asked for."""
+        alive = self.identities(now)
+        return alive if issuer is None else tuple(each for each in alive if each.is_of(issuer))
+
     def _sorted(self) -> tuple[RAIdentity, ...]:
         return tuple(sorted(self._load(), key=lambda identity: identity.since))
 
-    def needs_successor(self, now: datetime) -> bool:
-        """Whether the newest identity has passed half its life."""
-        alive = [identity.certificate for identity in self.identities(now)]
+    def needs_successor(self, now: datetime, issuer: Certificate | None = None) -> bool:
+        """Whether the newest identity, of those that `issuer` has certified, has passed half its life."""
+        alive = [identity.certificate for identity in self._certified_by(issuer, now)]
         if not alive:
             return True
         # By the certificate, not by `since`: a folder brought back from a backup has young files.

@@ -45,6 +45,26 @@ class ResponderIdentities(Protocol):
         """Keep one more; those that ended before `now` may be forgotten. Raises KeyUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class IdentitiesOf:
+    """Those of one CA, where the identities of several are kept together."""
+
+    authority: Certificate
+    kept: ResponderIdentities
+
+    def load(self) -> list[ResponderIdentity]:
+        """Raises KeyUnavailable."""
+        return [each for each in self.kept.load() if self._is_ours(each.certificate)]
+
+    def add(self, identity: ResponderIdentity, now: datetime) -> None:
+        """Raises KeyUnavailable."""
+        self.kept.add(identity, now)
+
+    def _is_ours(self, certificate: Certificate) -> bool:
+        named = certificate.issuer.encoded == self.authority.subject.encoded
+        return named and certificate.authority_key_identifier == self.authority.subject_key_identifier
+
+
 def make_identity(issuer: Issuer, *, now: datetime, backdate: timedelta) -> ResponderIdentity:
     """A fresh identity for an issuing CA: one signature by its key. Raises KeyUnavailable, IssuanceFault."""
     key = software.generate("p-256")
@@ -65,10 +85,15 @@ def make_root_identity(
 def _template(
     authority: Certificate, key: SigningKey, now: datetime, life: timedelta, backdate: timedelta
 ) -> CertificateTemplate:
+    return responder_request_template(authority, public_key_info(key), now, life, backdate)
+
+
+def responder_request_template(
+    authority: Certificate, spki: bytes, now: datetime, life: timedelta, backdate: timedelta
+) -> CertificateTemplate:
+    """What a responder for `authority` is to be certified as, by its public key alone."""
     now = now.replace(microsecond=0)
     names = [("O", value) for value in authority.subject.values("O")]
     subject = Name.build([*names, ("CN", f"OCSP {issuer_id(authority.spki)}")])
     end = min(now + life, authority.not_after)
-    return hierarchy.responder_template(
-        public_key_info(key), subject, not_before=now - backdate, not_after=end
-    )
+    return hierarchy.responder_template(spki, subject, not_before=now - backdate, not_after=end)

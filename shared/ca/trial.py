@@ -20,7 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.asn1 import oids
 from shared.ca.acceptance import differences
-from shared.ca.ports import CAIdentity, OutsideCA, OutsideRequest
+from shared.ca.issuers import CAIdentity
+from shared.ca.ports import OutsideCA, OutsideRequest
 from shared.errors import DependencyError, IssuancePending, PKIError, RequestError
 from shared.keys.ports import SigningKey
 from shared.policy.authorization import Grant, template

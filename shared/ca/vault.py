@@ -1,38 +1,44 @@
 """A CA kept in a vault: its key never leaves it, its certificates and its RA identities are secrets beside the key.
 
-The secret of certificates is PEM: the issuing CA, its chain up to the root, and the root's CRL where there is one. Its
-current version counts. It says which key belongs to it, so a key that is rotated in the vault changes nothing here.
+The secret of certificates is PEM (holdings.py): our own with what their keys are for, what is above them, the roots'
+CRLs. Its current version counts. Generations of a CA are versions of one key, found by what their certificates say, so
+a key that is rotated in the vault changes nothing here, and a role on the key is a role on all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.asn1.pem import from_pem, pem
+from shared.ca.holdings import Holdings
 from shared.ca.issuer import Issuer
 from shared.ca.kept_identities import MEDIA_TYPE, KeptIdentities
 from shared.ca.registration import RAIdentity, new_ra_certificate
 from shared.errors import IssuanceFault, KeyUnavailable, RequestError
 from shared.keys.ports import SigningKey
-from shared.keys.secrets import SecretStore
+from shared.keys.secrets import MOST_OCTETS, SecretStore
 from shared.x509.certificate import Certificate
-from shared.x509.crl import verify_crl
 
 _RA_KEY_BITS = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    certificates: tuple[Certificate, ...]
-    root_crl: bytes | None
+class KeyMaker(Protocol):
+    """Makes versions of the CA's key: only people do, in a ceremony."""
+
+    def newest(self) -> SigningKey | None:
+        """The version that was made last, None if there is no such key. Raises KeyUnavailable."""
+
+    def make(self, algorithm: str) -> SigningKey:
+        """One more version, which can sign and nothing else. Raises KeyUnavailable, ValueError."""
 
 
 class VaultCA:
     """`find_key` gives the CA key that belongs to a certificate's public key."""
+
+    stale_after = timedelta(minutes=5)
 
     def __init__(
         self,
@@ -42,45 +48,53 @@ class VaultCA:
         chain_secret: str,
         ra_secret: str,
         clock: Callable[[], datetime],
+        maker: KeyMaker | None = None,
     ) -> None:
         self._secrets, self._find_key, self._chain_secret = secrets, find_key, chain_secret
+        self._maker = maker
         self._ra = KeptIdentities(secrets, ra_secret, clock)
 
-    def install(
-        self, certificates: Sequence[Certificate], root_crl: bytes | None, *, base_url: str
-    ) -> Issuer:
-        """Keep the CA's certificates, its own first and the root last, after proving that they are this key's.
+    def is_empty(self) -> bool:
+        """Whether no CA certificate was ever installed. Raises KeyUnavailable."""
+        return self._secrets.current(self._chain_secret) is None
 
-        Raises IssuanceFault, KeyUnavailable.
-        """
-        issuer = self._issuer(_Chain(tuple(certificates), root_crl), base_url)
-        if root_crl is not None:
-            try:
-                verify_crl(root_crl, certificates[-1].public_key)
-            except RequestError as error:
-                raise IssuanceFault(f"the CRL is not the root's: {error.reason}") from error
-        blocks = [pem("CERTIFICATE", certificate.der) for certificate in certificates]
-        blocks += [pem("X509 CRL", root_crl)] if root_crl is not None else []
-        text = b"".join(blocks).decode("ascii")
+    def holdings(self) -> Holdings:
+        """The certificates of the CA. Raises KeyUnavailable."""
+        text = self._secrets.current(self._chain_secret)
+        if text is None:
+            raise KeyUnavailable(f"no CA certificate is installed: there is no secret {self._chain_secret}")
+        try:
+            return Holdings.parse(text.encode("utf-8", "surrogatepass"))
+        except RequestError as error:
+            raise KeyUnavailable(
+                f"secret {self._chain_secret} holds no CA certificates: {error.reason}"
+            ) from None
+
+    def keep_holdings(self, holdings: Holdings) -> None:
+        """A new version of the secret, unless its current one says the same. Raises KeyUnavailable, IssuanceFault."""
+        text = holdings.to_pem().decode("ascii")
+        if len(text) > MOST_OCTETS:
+            raise IssuanceFault(
+                f"{len(text)} octets of certificates are more than a secret holds: retire former CAs first"
+            )
         if text != self._secrets.current(self._chain_secret):
             self._secrets.add(self._chain_secret, text, media_type=MEDIA_TYPE)
-        return issuer
 
-    def issuer(self, base_url: str, *, ocsp: bool = True) -> Issuer:
-        """The issuing CA with its chain. Raises KeyUnavailable, IssuanceFault."""
-        return self._issuer(self._chain(), base_url, ocsp=ocsp)
+    def signing_key(self, certificate: Certificate) -> SigningKey:
+        """The key that a certificate of ours is for. Raises KeyUnavailable."""
+        return self._find_key(certificate.public_key)
 
-    def ca_certificates(self) -> list[Certificate]:
-        """Every CA certificate that the root has issued and that is known here. Raises KeyUnavailable."""
-        return list(self._chain().certificates)
+    def waiting_key(self) -> SigningKey | None:
+        """The newest version of the key, if it has no certificate yet. Raises KeyUnavailable."""
+        newest = self._making.newest()
+        if newest is None or self.is_empty():
+            return newest
+        known = [own.certificate.public_key for own in self.holdings().own]
+        return newest if newest.public_key() not in known else None
 
-    def successor(self) -> Certificate | None:
-        """The CA that will issue next: none is prepared in a vault yet."""
-        return None
-
-    def root_crl(self) -> bytes | None:
-        """The CRL (DER) that the root signed last, or None."""
-        return self._chain().root_crl
+    def make_key(self, algorithm: str) -> SigningKey:
+        """One more version of the key. Raises KeyUnavailable, ValueError."""
+        return self._making.make(algorithm)
 
     def ra_identities(self) -> list[RAIdentity]:
         """Every RA identity that has not ended, in the order they were made. Raises KeyUnavailable."""
@@ -97,22 +111,8 @@ class VaultCA:
         kept = self._ra.add(certificate, key)
         return RAIdentity(certificate, key, kept.since)
 
-    def _issuer(self, chain: _Chain, base_url: str, *, ocsp: bool = True) -> Issuer:
-        own, *parents = chain.certificates
-        return Issuer(own, tuple(parents), self._find_key(own.public_key), base_url, ocsp)
-
-    def _chain(self) -> _Chain:
-        text = self._secrets.current(self._chain_secret)
-        if text is None:
-            raise KeyUnavailable(f"no CA certificate is installed: there is no secret {self._chain_secret}")
-        try:
-            blocks = from_pem(text.encode("utf-8", "surrogatepass"))
-            certificates = [Certificate.from_der(der) for label, der in blocks if label == "CERTIFICATE"]
-        except RequestError as error:
-            raise KeyUnavailable(
-                f"secret {self._chain_secret} holds no CA certificates: {error.reason}"
-            ) from None
-        if not certificates:
-            raise KeyUnavailable(f"secret {self._chain_secret} holds no CA certificates")
-        crls = [der for label, der in blocks if label == "X509 CRL"]
-        return _Chain(tuple(certificates), crls[0] if crls else None)
+    @property
+    def _making(self) -> KeyMaker:
+        if self._maker is None:
+            raise KeyUnavailable("keys are made in a ceremony, not by a worker")
+        return self._maker

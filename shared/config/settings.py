@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 from pydantic import ValidationInfo, field_validator
 
-from shared.config.authority import AuthoritySettings
+from shared.config.authority import AnotherCA, AuthoritySettings
 from shared.config.deployment import DeploymentSettings, is_azure_host
 from shared.config.enrolment import EnrolmentSettings
 from shared.config.events import EventSettings
@@ -46,6 +47,13 @@ class AzureSettings(Settings):
         raise ValueError(
             "is for the embedded host; keys in files and shared management keys are refused in Azure"
         )
+
+    @field_validator("authorities")
+    @classmethod
+    def _no_folders(cls, value: Mapping[str, AnotherCA]) -> Mapping[str, AnotherCA]:
+        if any(each.folder for each in value.values()):
+            raise ValueError("FOLDER is for the embedded host; keys in files are refused in Azure")
+        return value
 
     @field_validator("public_url")
     @classmethod

@@ -39,6 +39,7 @@ class KeyVaultKeys:
     def __init__(self, vaults: Vaults) -> None:
         self._vaults = vaults
         self._found: dict[VaultName, SigningKey] = {}
+        self._other_versions: dict[VaultName, list[SigningKey]] = {}
         self._lock = Lock()
 
     def signing_key(self, name: VaultName, public_key: object = None) -> SigningKey:
@@ -51,11 +52,13 @@ class KeyVaultKeys:
             found = self._find(name, "sign")
             if public_key is None or name.version or found.public_key() == public_key:
                 return found
-            matching = next((key for key in self._versions(name) if key.public_key() == public_key), None)
-            if matching is None:
-                raise KeyUnavailable(f"no version of {name} is the key of that certificate")
-            self._found[name] = matching
-            return matching
+            known = self._other_versions.setdefault(name, [])
+            found = next((key for key in known if key.public_key() == public_key), None) or self._version_of(
+                name, public_key
+            )
+            if found not in known:
+                known.append(found)
+            return found
 
     def decryption_key(self, name: VaultName) -> DecryptionKey:
         """The RSA key called `name`. Raises KeyUnavailable, also where the key may not decrypt."""
@@ -84,10 +87,19 @@ class KeyVaultKeys:
         adapted = self._found[name] = self._adapt(key, name)
         return adapted
 
+    def _version_of(self, name: VaultName, public_key: object) -> SigningKey:
+        """The version of a key with that public key. Raises KeyUnavailable."""
+        found = next((key for key in self._versions(name) if key.public_key() == public_key), None)
+        if found is None:
+            raise KeyUnavailable(f"no version of {name} is the key of that certificate")
+        log.info("%s is not the current version of %s", found, name)
+        return found
+
     def _versions(self, name: VaultName) -> Iterator[SigningKey]:
         """Every version of the key that is enabled."""
         for each in self._listed(name):
-            yield self._adapt(self._read(replace(name, version=str(each.version))), name)
+            version = replace(name, version=str(each.version))
+            yield self._adapt(self._read(version), version)
 
     def _listed(self, name: VaultName) -> list[KeyProperties]:
         client = self._vaults.at(name.vault).keys

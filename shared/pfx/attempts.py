@@ -14,7 +14,8 @@ from hashlib import sha256
 from typing import Final
 
 from shared.ca.authority import CertificateAuthority, Order
-from shared.errors import Conflict, IssuanceFault, PolicyViolation, RequestError
+from shared.ca.issuer import Issuer
+from shared.errors import ChallengeRejected, Conflict, IssuanceFault, PolicyViolation, RequestError
 from shared.keys import software
 from shared.keys.ports import SigningKey, public_key_info
 from shared.pfx.checking import Wanted
@@ -132,7 +133,8 @@ class Attempts:
         )
         claim = self.authority.promise(template, job.order(attempt), now=now)
         certificate = self.authority.sign(claim)
-        content = self._package(job, wanted, key, certificate, recipient, forms)
+        issuer = self.authority.promiser(claim)
+        content = self._package(job, wanted, key, certificate, issuer, recipient, forms)
         del key
         if self.clock() - claim.claimed_at > ATTEMPT_LIFE:
             raise Conflict(
@@ -152,10 +154,10 @@ class Attempts:
         wanted: Wanted,
         key: SigningKey,
         certificate: Certificate,
+        issuer: Issuer,
         recipient: Recipient,
         forms: tuple[SealingForm, ...],
     ) -> bytes:
-        issuer = self.authority.issuer
         chains = {"leaf": (), "issuer": (issuer.certificate,), "chain": (issuer.certificate, *issuer.chain)}
         profile, password = wanted.profile, self.make_password()
         pfx = build_pfx(
@@ -184,13 +186,15 @@ class Attempts:
         if delivery.over or not 1 <= delivery.attempt <= len(claims):
             raise Conflict(f"the delivery of order {job.id} is further than its claims were: look again")
         claim = claims[delivery.attempt - 1]
-        if claim.issuer != self.authority.issuer.id:
+        try:
+            issuer = self.authority.promiser(claim)
+        except ChallengeRejected:
             raise PolicyViolation(
-                f"order {job.id} was begun under a former issuer: order again, under another id"
-            )
+                f"order {job.id} was begun under a CA that is no more: order again, under another id"
+            ) from None
         certificate = certificate_in(delivery.content)
         try:
-            verify_signature(certificate, self.authority.issuer.certificate.public_key)
+            verify_signature(certificate, issuer.certificate.public_key)
         except RequestError as error:
             raise IssuanceFault(f"delivery {delivery.id} was changed by somebody: {error.reason}") from None
         return self._record(job, claim, certificate, delivery.attempt)

@@ -5,10 +5,11 @@ A certificate that was not issued here to that device needs the caller's permiss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.ca.issuers import Issuers
 from shared.errors import MalformedMessage, PolicyViolation, RequestError
 from shared.pfx.imported_ports import IssuedCertificates, PasswordSealer
 from shared.pfx.imported_request import PFXRequest
@@ -20,11 +21,11 @@ from shared.x509.certificate import Certificate
 
 @dataclass(frozen=True, slots=True)
 class ImportedRecipients:
-    """`issuer` gives the id of our issuer, when it is first needed."""
+    """Certificates of every CA of ours count."""
 
     certificates: IssuedCertificates
     sealer: PasswordSealer
-    issuer: Callable[[], str]
+    issuers: Issuers
 
     def find(self, request: PFXRequest, caller: Caller, now: datetime) -> Certificate:
         """Raises MalformedMessage, AlgorithmRefused, PolicyViolation."""
@@ -36,7 +37,8 @@ class ImportedRecipients:
 
     def _named(self, request: PFXRequest, caller: Caller, now: datetime) -> Certificate:
         certificate = read_certificate(request.certificate)
-        record = self.certificates.find(self.issuer(), certificate.serial_hex)
+        found = (self.certificates.find(each.id, certificate.serial_hex) for each in self.issuers.known())
+        record = next((each for each in found if each is not None), None)
         if record is not None and record.certificate == certificate.der:
             _check_status(record)
             if record.device.lower() != request.device:

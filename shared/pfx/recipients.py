@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.asn1.pem import from_pem
+from shared.ca.issuers import Issuers
 from shared.errors import AlgorithmRefused, MalformedMessage, PolicyViolation
 from shared.pfx.order import RecipientKey
 from shared.pfx.sealing import Recipient
 from shared.policy.pkcs import PKCSRules
-from shared.store.ports import CertificateRecord, CertificateStore, Claim, Inventory, Status
+from shared.store.ports import CertificateRecord, CertificateStore, Inventory, Status
 from shared.x509.certificate import Certificate, TBSCertificate, parse_tbs
 
 MADE_HERE: Final = "pkcs:"
@@ -37,10 +38,10 @@ class Records(CertificateStore, Inventory, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """`issuer` is the id of the CA whose certificates count."""
+    """Certificates of every CA of ours count, whichever it is that issues now."""
 
     records: Records
-    issuer: str
+    issuers: Issuers
 
     def find(
         self, named: RecipientKey | None, rules: PKCSRules, *, device: str, user: str, now: datetime
@@ -57,7 +58,8 @@ class Recipients:
         return self._newest(device=device, user=user, now=now)
 
     def _by_serial(self, serial: str, *, device: str, user: str, now: datetime) -> Recipient:
-        record = self.records.find(self.issuer, serial)
+        found = (self.records.find(each.id, serial) for each in self.issuers.known())
+        record = next((each for each in found if each is not None), None)
         if record is None or record.device.lower() != device.lower():
             raise RecipientRefused("no certificate of this device has that serial number")
         return _recipient(record, user, now)
@@ -74,8 +76,11 @@ class Recipients:
 
     def _candidates(self, device: str, now: datetime) -> Iterator[CertificateRecord]:
         """One query of the owner's rows, and a read for each that could serve by what its row says."""
+        ours = {each.id for each in self.issuers.known()}
         claims = [
-            claim for claim in self.records.owned_by(f"device:{device.lower()}") if self._is_theirs(claim)
+            claim
+            for claim in self.records.owned_by(f"device:{device.lower()}")
+            if claim.issuer in ours and not claim.vouched_by.startswith(MADE_HERE)
         ]
         # Of one second, what renewed is the newer one.
         claims.sort(
@@ -86,9 +91,6 @@ class Recipients:
             record = self.records.find(claim.issuer, claim.serial)
             if record is not None and record.certificate is not None:
                 yield record
-
-    def _is_theirs(self, claim: Claim) -> bool:
-        return claim.issuer == self.issuer and not claim.vouched_by.startswith(MADE_HERE)
 
 
 def _recipient(record: CertificateRecord, user: str, now: datetime) -> Recipient:

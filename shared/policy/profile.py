@@ -38,7 +38,7 @@ class Profile(Entry):
     holder: Literal["device", "user"]
     challenge: Literal["sealed", "static", "intune", "pkcs"]
     integration: ProfileName = "default"
-    ca: Annotated[str, Field(pattern="^([a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?)?$")] = ""
+    ca: ProfileName = "default"
     approval: bool = False
     approval_days: Annotated[int, Field(ge=1, le=90)] = 7
     platforms: tuple[Platform, ...] = ()

@@ -82,21 +82,23 @@ def parked(store: ParkedEvents) -> Iterator[Finding]:
         yield Finding("brake", Level.OK, "nothing is parked")
 
 
-def crl(this_update: datetime | None, next_update: datetime | None, now: datetime) -> Iterator[Finding]:
+def crl(
+    this_update: datetime | None, next_update: datetime | None, now: datetime, subject: str = "CRL"
+) -> Iterator[Finding]:
     """The CRL that stands published; None if none does. It is renewed at half its life."""
     remedy = "manage.py crl publish; then look why the timer publish_crl_when_due does not"
     if this_update is None or next_update is None:
-        yield Finding("CRL", Level.CRITICAL, "none is published", remedy)
+        yield Finding(subject, Level.CRITICAL, "none is published", remedy)
         return
     half = this_update + (next_update - this_update) / 2
     if now >= next_update:
-        yield Finding("CRL", Level.CRITICAL, f"ended {next_update:%Y-%m-%d %H:%M}Z", remedy)
+        yield Finding(subject, Level.CRITICAL, f"ended {next_update:%Y-%m-%d %H:%M}Z", remedy)
     elif now > half + timedelta(hours=1):
         yield Finding(
-            "CRL", Level.WARNING, f"is past half its life and ends {next_update:%Y-%m-%d %H:%M}Z", remedy
+            subject, Level.WARNING, f"is past half its life and ends {next_update:%Y-%m-%d %H:%M}Z", remedy
         )
     else:
-        yield Finding("CRL", Level.OK, f"holds until {next_update:%Y-%m-%d %H:%M}Z")
+        yield Finding(subject, Level.OK, f"holds until {next_update:%Y-%m-%d %H:%M}Z")
 
 
 def orphans(subject: str, count: int) -> Finding:

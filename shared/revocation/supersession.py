@@ -44,5 +44,5 @@ class Superseder:
         return revoke
 
     def _successor_lives(self, supersession: Supersession) -> bool:
-        successor = self.records.find(supersession.issuer, supersession.successor)
+        successor = self.records.find(supersession.successor_issuer, supersession.successor)
         return successor is not None and successor.status is Status.GOOD

@@ -8,6 +8,7 @@ whoever repeats gets the same certificate. What is issued is what is on record, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -18,6 +19,7 @@ from shared.ca.authority import Issued, Order
 from shared.ca.ports import IssuingAuthority
 from shared.errors import ChallengeRejected, Conflict, IssuancePending, PolicyViolation, UnknownCertificate
 from shared.policy.authorization import period
+from shared.policy.profile import Profile
 from shared.scep.exchange import Exchange
 from shared.scep.ports import RequestSeal
 from shared.scep.renewal import Renewals
@@ -35,7 +37,8 @@ _TRIES = 4
 class Approvals:
     """The device's side: to submit a request, and to ask what became of it.
 
-    `seal` is for an outside CA, which has to see the device's own request when its time comes; None for ours.
+    `outside` names the CAs of others, which have to see the device's own request when its time comes; `seal` makes of
+    it what may lie in storage, None if there are no such CAs.
     """
 
     requests: PendingRequests
@@ -43,6 +46,11 @@ class Approvals:
     renewals: Renewals
     backdate: timedelta
     seal: RequestSeal | None = None
+    outside: Collection[str] = ()
+
+    def may_wait(self, profile: Profile) -> bool:
+        """Whether a request of that profile may have been put on record."""
+        return profile.approval or profile.ca in self.outside
 
     def submit(
         self, exchange: Exchange, template: CertificateTemplate, order: Order
@@ -177,8 +185,11 @@ class Approvals:
             user=order.user,
             challenge_minted_at=order.challenge_minted_at,
             predecessor=order.predecessor,
-            sealed_request=self.seal.seal(order.request) if self.seal else b"",
+            sealed_request=self._sealed(exchange.profile, order),
         )
+
+    def _sealed(self, profile: Profile, order: Order) -> bytes:
+        return self.seal.seal(order.request) if self.seal and profile.ca in self.outside else b""
 
     def _check_signer(self, exchange: Exchange, request: PendingRequest) -> None:
         """A certificate that spoke for another key than its own must be good to this day."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.ca.ports import CAIdentity
+from collections.abc import Iterable
+
+from shared.ca.issuers import CAIdentity
 from shared.ca.registration import RAIdentity
 from shared.cms.algorithms import CIPHERS
 from shared.cms.signing import degenerate
@@ -24,15 +26,15 @@ def capabilities(*, allow_legacy: bool, next_ca: bool = False) -> str:
 
 
 def ca_certificates(
-    ra: RAIdentity, issuer: CAIdentity, *, with_root: bool, outside: CAIdentity | None = None
+    ra: RAIdentity, issuer: CAIdentity, *, with_root: bool, others: Iterable[CAIdentity] = ()
 ) -> bytes:
-    """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, its issuing CA, by setting the chain; where
-    another CA issues than the RA's, that one and its chain too.
+    """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, the issuing CA, by setting its chain.
 
-    Its media type is application/x-x509-ca-ra-cert, as there always is an RA.
+    Where the RA is of another CA, one of `others`, that is there too, so that a path leads to the RA.
     """
-    found = [ra.certificate]
-    for authority in (issuer, outside):
-        if authority is not None:
-            found += [authority.certificate, *(authority.chain if with_root else ())]
-    return degenerate([certificate.der for certificate in found])
+    of_ra = () if ra.is_of(issuer.certificate) else [each for each in others if ra.is_of(each.certificate)]
+    authorities = [issuer, *of_ra]
+    found = [ra.certificate, *(each.certificate for each in authorities)]
+    if with_root:
+        found += [certificate for each in authorities for certificate in each.chain]
+    return degenerate(list(dict.fromkeys(certificate.der for certificate in found)))

@@ -46,7 +46,7 @@ class Enrolment:
         with exchange.timeline.step("renewal"):
             renewal = self.renewals.examine(exchange.signer, request, exchange.profile, exchange.now)
         if renewal.order is not None:
-            return self._renew(exchange, request, renewal.order)
+            return self._renew(exchange, request, renewal.order, renewal.issuer)
         if not request.challenge:
             raise renewal.refusal
         if not renewal.signer_is_live and exchange.signer.spki != request.spki:
@@ -54,16 +54,17 @@ class Enrolment:
         return self._by_challenge(exchange, request, request.challenge)
 
     def _renew(
-        self, exchange: Exchange, request: CertificateRequest, order: Order
+        self, exchange: Exchange, request: CertificateRequest, order: Order, issuer: str
     ) -> Issued | PendingRequest:
         issued = self._issue(exchange, self._authorize(exchange, request, order), order)
         if isinstance(issued, Issued) and exchange.profile.supersede is not None:
             self.supersessions.remember(
                 Supersession(
                     due=(exchange.now + exchange.profile.supersede).date(),
-                    issuer=issued.record.issuer,
+                    issuer=issuer,
                     serial=order.predecessor,
                     successor=issued.record.serial,
+                    successor_issuer=issued.record.issuer,
                 )
             )
         return issued
@@ -111,7 +112,7 @@ class Enrolment:
     ) -> Issued | PendingRequest:
         """A challenge that has ended still gets what it got in time: the reply may have been lost."""
         order, request = _order(exchange, late.vouching, attempt.request), attempt.request
-        if exchange.profile.approval or exchange.profile.ca:
+        if self.approvals.may_wait(exchange.profile):
             outcome = self.approvals.resume(exchange, order, request.key_hash)
             if outcome is not None:
                 return outcome

@@ -54,10 +54,13 @@ class Exchange:
         registration: RegistrationAuthority,
         now: datetime,
         timeline: Timeline,
+        *,
+        issuer: Certificate,
     ) -> None:
+        """`issuer` is the CA of the profile, whose RA answers what cannot be opened."""
         self.message, self.profile, self.now, self.timeline = message, profile, now, timeline
         self._registration = registration
-        self._ra: RAIdentity = registration.current(now)
+        self._ra: RAIdentity = registration.current(now, issuer)
         self._cipher = "aes-256-cbc"
         self._legacy = legacy.in_message(message.signed)
 

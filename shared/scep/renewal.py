@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.ca.authority import Order
-from shared.ca.ports import CAIdentity
+from shared.ca.issuers import CAIdentity, KnownCAs
 from shared.errors import ChallengeRejected, PolicyViolation, RequestError, UnknownCertificate
 from shared.policy.profile import Profile
 from shared.policy.renewal import check_same_names
@@ -18,28 +18,34 @@ from shared.x509.request import CertificateRequest
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """What the signer's certificate entitles to. `order` is None when it does not renew; then `refusal` is what a
-    request without a challenge is told. `signer_is_live`: the signer's certificate is ours and good now."""
+    request without a challenge is told. `signer_is_live`: the signer's certificate is ours, by our CA `issuer`, and
+    good now."""
 
     order: Order | None
     signer_is_live: bool
     refusal: RequestError
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Renewals:
-    """Examines signers against the certificates on record; one point read for a signer of ours, none for others."""
+    """Examines signers against the certificates on record; one point read for a signer of ours, none for others.
 
-    issuer: CAIdentity
+    Whichever of our CAs has issued it: so devices move from a CA to its successor.
+    """
+
+    issuers: KnownCAs
     store: CertificateStore
 
     def examine(
         self, signer: Certificate, request: CertificateRequest, profile: Profile, now: datetime
     ) -> Renewal:
         """Whether a message signed by `signer` renews. Raises StoreUnavailable."""
-        if not self._issued(signer):
+        issuer = self._issuer_of(signer)
+        if issuer is None:
             missing = ChallengeRejected("no challenge, and not signed by a certificate of ours")
             return Renewal(None, signer_is_live=False, refusal=missing)
-        record = self.store.find(self.issuer.id, signer.serial_hex)
+        record = self.store.find(issuer, signer.serial_hex)
         live = record is not None and _live(record, now)
         if record is None or not live:
             state = record.status.value if record else "not on record"
@@ -48,22 +54,20 @@ class Renewals:
             self._check(signer, request, profile, record, now)
         except PolicyViolation as violation:
             return Renewal(None, live, violation)
-        return Renewal(_order(record, request, profile), live, ChallengeRejected("renewal"))
+        return Renewal(_order(record, request, profile), live, ChallengeRejected("renewal"), issuer)
 
     def find_live(self, signer: Certificate, now: datetime) -> CertificateRecord | None:
         """The record of a signer's certificate if it is ours and good now. Raises StoreUnavailable."""
-        record = self.store.find(self.issuer.id, signer.serial_hex) if self._issued(signer) else None
+        issuer = self._issuer_of(signer)
+        record = self.store.find(issuer, signer.serial_hex) if issuer else None
         return record if record is not None and _live(record, now) else None
 
-    def _issued(self, signer: Certificate) -> bool:
-        """Whether our issuer signed the signer's certificate: name first, which is cheap, then the signature."""
-        if signer.issuer.encoded != self.issuer.certificate.subject.encoded:
-            return False
-        try:
-            verify_signature(signer, self.issuer.certificate.public_key)
-        except RequestError:
-            return False
-        return True
+    def _issuer_of(self, signer: Certificate) -> str | None:
+        """The id of the CA of ours that signed the signer's certificate: name first, which is cheap."""
+        named = (
+            each for each in self.issuers.known() if each.certificate.subject.encoded == signer.issuer.encoded
+        )
+        return next((each.id for each in named if _has_signed(each, signer)), None)
 
     def _check(
         self,
@@ -84,6 +88,14 @@ class Renewals:
                 f"renewal window of {signer.serial_hex} is not open", public="It is too early to renew."
             )
         check_same_names(request, signer)
+
+
+def _has_signed(ca: CAIdentity, certificate: Certificate) -> bool:
+    try:
+        verify_signature(certificate, ca.certificate.public_key)
+    except RequestError:
+        return False
+    return True
 
 
 def _live(record: CertificateRecord, now: datetime) -> bool:

@@ -6,26 +6,28 @@ tell a stranger whether there is such a certificate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.asn1.reader import read
 from shared.ca.issuer import issuer_id
-from shared.ca.ports import CAIdentity
+from shared.ca.issuers import KnownCAs
 from shared.cms.identifiers import CertificateReference
 from shared.errors import MalformedMessage, StoreUnavailable, UnknownCertificate
 from shared.scep.exchange import Exchange
 from shared.scep.ports import CRLReader
 from shared.scep.renewal import Renewals
 from shared.store.ports import CertificateRecord, CertificateStore
+from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 from shared.x509.serial import serial_text
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Serves what is on record and what is published under one issuer."""
+    """Serves what is on record and what is published under our CAs."""
 
-    issuer: CAIdentity
+    issuers: KnownCAs
     store: CertificateStore
     renewals: Renewals
     crls: CRLReader
@@ -33,9 +35,9 @@ class Retrieval:
     def certificate(self, exchange: Exchange) -> bytes:
         """The certificate (DER) that a GetCert names, if its asker may have it. Raises UnknownCertificate."""
         issuer, serial = exchange.open(_parse)
-        record = None
-        if issuer.same_as(self.issuer.certificate.subject):
-            record = self.store.find(self.issuer.id, serial)
+        named = (each for each in self.issuers.known() if issuer.same_as(each.certificate.subject))
+        found = (self.store.find(each.id, serial) for each in named)
+        record = next((each for each in found if each is not None), None)
         if record is None or record.certificate is None or not self._may_have(exchange, record):
             raise UnknownCertificate(f"GetCert: serial {serial} is not on record for this signer")
         exchange.timeline.note("serial", record.serial)
@@ -44,13 +46,17 @@ class Retrieval:
     def crl(self, exchange: Exchange) -> bytes:
         """The published CRL (DER) of the CA that a GetCRL names. Raises UnknownCertificate, StoreUnavailable."""
         wanted, _ = exchange.open(_parse)
-        for certificate in (self.issuer.certificate, *self.issuer.chain):
+        for certificate in self._authorities():
             if wanted.same_as(certificate.subject):
                 crl = self.crls.read(issuer_id(certificate.spki))
                 if crl is None:
                     raise StoreUnavailable(f"GetCRL: {certificate.subject.text()} has published none yet")
                 return crl
         raise UnknownCertificate(f"GetCRL: no CA of ours is called {wanted.text()}")
+
+    def _authorities(self) -> Iterator[Certificate]:
+        for each in self.issuers.known():
+            yield from (each.certificate, *each.chain)
 
     def _may_have(self, exchange: Exchange, record: CertificateRecord) -> bool:
         """Whoever signs with its key, or with a live certificate of the same owner."""

@@ -7,11 +7,12 @@ on pass through, and the HTTP layer translates them.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.ca.authority import Issued
-from shared.ca.ports import CAIdentity
+from shared.ca.issuers import KnownCAs
 from shared.ca.registration import RegistrationAuthority
 from shared.errors import PolicyViolation, RequestError
 from shared.policy.profile import Profile
@@ -23,6 +24,7 @@ from shared.scep.message import MessageType, PKIMessage
 from shared.scep.ports import UNTRACED, Timeline
 from shared.scep.retrieval import Retrieval
 from shared.store.pending import PendingRequest
+from shared.x509.certificate import Certificate
 
 log = logging.getLogger("scepter.scep")
 
@@ -31,7 +33,7 @@ log = logging.getLogger("scepter.scep")
 class SCEPService:
     """One part for each kind of message: `enrolment` (17, 19), `approvals` (20), `retrieval` (21, 22)."""
 
-    issuer: CAIdentity
+    issuers: KnownCAs
     ra: RegistrationAuthority
     enrolment: Enrolment
     approvals: Approvals
@@ -48,7 +50,8 @@ class SCEPService:
             message = PKIMessage.parse(data)
         timeline.note("transaction", message.transaction_id)
         timeline.note("operation", message.message_type)
-        exchange = Exchange(message, profile, self.ra, now, timeline)
+        issuer = self.issuers.in_charge(profile.name, now).certificate
+        exchange = Exchange(message, profile, self.ra, now, timeline, issuer=issuer)
         try:
             return self._serve(exchange)
         except RequestError as error:
@@ -82,7 +85,12 @@ class SCEPService:
             "repeated" if outcome.repeated else "issued",
         )
         exchange.timeline.note("serial", outcome.record.serial)
-        issuer = self.issuer
-        more = {"leaf": (), "issuer": (issuer.certificate,), "chain": (issuer.certificate, *issuer.chain)}
-        chain = more[exchange.profile.reply]
+        chain = self._above(outcome, exchange.profile.reply)
         return exchange.success([outcome.certificate.der, *(certificate.der for certificate in chain)])
+
+    def _above(self, issued: Issued, reply: str) -> Sequence[Certificate]:
+        """What goes with a certificate. Its issuer need not be the one that issues by now: it may be a repeat."""
+        issuer = next((each for each in self.issuers.known() if each.id == issued.record.issuer), None)
+        if issuer is None or reply == "leaf":
+            return ()
+        return (issuer.certificate, *issuer.chain) if reply == "chain" else (issuer.certificate,)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from shared.ca.issuer import Issuer
 from shared.cms.signing import degenerate, sign_message
 from shared.keys.signatures import parse_scheme
@@ -11,33 +9,31 @@ from shared.x509.certificate import Certificate
 
 
 class Succession:
-    """`find` looks for the certificate of the successor; None as long as there is none."""
+    """Announces with the keys of whoever issues."""
 
-    def __init__(self, issuer: Issuer, find: Callable[[], Certificate | None]) -> None:
-        self._issuer, self._find = issuer, find
-        self._signed: tuple[bytes, bytes] | None = None
+    def __init__(self) -> None:
+        self._signed: dict[str, tuple[bytes, bytes]] = {}
 
-    def message(self) -> bytes | None:
-        """SignedData around a certs-only message with the successor, None if there is none.
+    def message(self, issuer: Issuer, successor: Certificate) -> bytes:
+        """SignedData around a certs-only message with the successor.
 
         Signed by the CA's own key, as the RFC says: a client that trusts the CA must not have to trust an RA in this.
         Strangers may ask as often as they like, so it is signed once per worker and successor.
         Raises KeyUnavailable, IssuanceFault.
         """
-        successor = self._find()
-        if successor is None:
-            return None
-        if self._signed is None or self._signed[0] != successor.der:
-            self._signed = successor.der, self._sign(successor)
-        return self._signed[1]
+        known = self._signed.get(issuer.id)
+        if known is None or known[0] != successor.der:
+            known = self._signed[issuer.id] = successor.der, _sign(issuer, successor)
+        return known[1]
 
-    def _sign(self, successor: Certificate) -> bytes:
-        digest = parse_scheme(self._issuer.algorithm).digest
-        return sign_message(
-            degenerate([successor.der]),
-            (),
-            certificate=self._issuer.certificate.der,
-            key=self._issuer.key,
-            digest=digest.name if digest else "sha256",
-            extra=[successor.der],  # where some clients look for it, jscep for one
-        )
+
+def _sign(issuer: Issuer, successor: Certificate) -> bytes:
+    digest = parse_scheme(issuer.algorithm).digest
+    return sign_message(
+        degenerate([successor.der]),
+        (),
+        certificate=issuer.certificate.der,
+        key=issuer.key,
+        digest=digest.name if digest else "sha256",
+        extra=[successor.der],  # where some clients look for it, jscep for one
+    )

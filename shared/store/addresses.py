@@ -109,6 +109,11 @@ def records_of(issuer: str) -> Range:
     return Range(f"{_issuer(issuer)}-", f"{_issuer(issuer)}.")  # `.` follows `-` in ASCII
 
 
+def records_from(issuer: str, address: Address | None) -> Range:
+    """The partitions of an issuer from that of `address` on; all of them for None."""
+    return Range(address.partition if address else f"{_issuer(issuer)}-", f"{_issuer(issuer)}.")
+
+
 def records_ending(issuer: str, day: date) -> Range:
     """The partitions of our own serials whose certificates end on `day` or later, and those of other issuers'."""
     return Range(f"{_issuer(issuer)}-{day_octets(day).hex()}", f"{_issuer(issuer)}.")

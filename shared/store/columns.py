@@ -1,4 +1,4 @@
-"""What every row has in common: keys, schema version (N reads N-1), times and revocations as columns.
+"""What every row has in common: keys, schema version (N reads N-1, each kind counts its own), times, revocations.
 
 Times are text (`2026-11-21T03:00:00Z`, whole seconds): they sort, and reading them back is cheap.
 """
@@ -14,8 +14,7 @@ from shared.store.addresses import Address
 from shared.store.ports import Revocation
 
 SCHEMA_VERSION = 1
-READABLE = (SCHEMA_VERSION,)
-"""This version and the one before."""
+"""Of every kind of row that names no other."""
 
 Row = dict[str, str | bytes | int]
 Value = TypeVar("Value")
@@ -26,20 +25,23 @@ def keys(address: Address) -> Row:
     return {"PartitionKey": address.partition, "RowKey": address.row}
 
 
-def new_row(address: Address) -> Row:
+def new_row(address: Address, version: int = SCHEMA_VERSION) -> Row:
     """The beginning of a row, and the whole of one that says all by being there."""
-    return {"PartitionKey": address.partition, "RowKey": address.row, "schema_version": SCHEMA_VERSION}
+    return {"PartitionKey": address.partition, "RowKey": address.row, "schema_version": version}
 
 
-def read(row: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], Value]) -> Value:
-    """What `parse` makes of `row`. Raises IssuanceFault if it is not ours, StoreUnavailable if it is
-    newer."""
-    version = row.get("schema_version")
-    if version not in READABLE:
-        if isinstance(version, int) and version > SCHEMA_VERSION:
+def read(
+    row: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], Value], version: int = SCHEMA_VERSION
+) -> Value:
+    """What `parse` makes of `row`, which may be of this `version` of its kind or of the one before (`migrations`).
+
+    Raises IssuanceFault if it is not ours, StoreUnavailable if it is newer."""
+    found = row.get("schema_version")
+    if found not in (version, version - 1) or found == 0:
+        if isinstance(found, int) and found > version:
             # In an upgrade, old workers meet the new version's rows: the asker's next try may find a new one.
-            raise StoreUnavailable(f"a row of schema version {version}; this version reads {READABLE}")
-        raise IssuanceFault(f"a row of schema version {version!r}; this version reads {READABLE}")
+            raise StoreUnavailable(f"a row of schema version {found}; this program reads {version}")
+        raise IssuanceFault(f"a row of schema version {found!r}; this program reads {version}")
     try:
         return parse(row)
     except KeyError as error:

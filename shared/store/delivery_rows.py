@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import IssuanceFault
 from shared.store.addresses import Address, Range, encode
-from shared.store.columns import READABLE, SCHEMA_VERSION, Row, moment, new_row, read, stamp
+from shared.store.columns import SCHEMA_VERSION, Row, moment, new_row, read, stamp
 from shared.store.deliveries import Act, Delivery, DeliveryAct
 from shared.store.limits import check_row
 from shared.store.orders import OrderEntry, OrderState
@@ -32,7 +32,7 @@ def metadata_of(delivery: Delivery) -> dict[str, str]:
 
 def delivery_of(identifier: str, content: bytes, metadata: Mapping[str, str], etag: str) -> Delivery:
     """The delivery in a blob. Raises IssuanceFault for a blob that is not ours."""
-    if metadata.get("schema_version") not in [str(version) for version in READABLE]:
+    if metadata.get("schema_version") != str(SCHEMA_VERSION):
         raise IssuanceFault(f"{identifier} is not a delivery that this version reads")
     try:
         return Delivery(

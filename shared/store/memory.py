@@ -77,6 +77,12 @@ class MemoryStore:
         for row, etag in self._within(self._certificates, addresses.records_of(issuer)):
             yield rows.record_of(row, etag)
 
+    def live(self, issuer: str, now: datetime, after: str = "") -> Iterator[tuple[str, str]]:
+        last = addresses.of_record(issuer, after) if after else None
+        for row, _ in self._within(self._certificates, addresses.records_from(issuer, last)):
+            if rows.is_live(row, now) and rows.is_behind(row, last):
+                yield rows.live_of(row)
+
     def note_change(self, change: RevocationChange) -> None:
         row = rows.change_row(change)
         with self._lock:

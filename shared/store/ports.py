@@ -115,12 +115,16 @@ class RevocationChange:
 
 @dataclass(frozen=True, slots=True)
 class Supersession:
-    """A renewed certificate that is to be revoked once its grace has passed, if its successor lives."""
+    """A renewed certificate that is to be revoked once its grace has passed, if its successor lives.
+
+    The successor may be of another issuer: of the CA that came after.
+    """
 
     due: date
     issuer: str
     serial: str
     successor: str
+    successor_issuer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,10 @@ class Inventory(Protocol):
 
     def records(self, issuer: str) -> Iterator[CertificateRecord]:
         """Every record of an issuer, by day of notAfter for our own. A scan: for people and nightly work."""
+
+    def live(self, issuer: str, now: datetime, after: str = "") -> Iterator[tuple[str, str]]:
+        """Serial and owner of every certificate that is good or held and has not ended, in the order of `records`,
+        from behind the serial `after`. A scan that brings only these."""
 
 
 class RevocationStore(Protocol):

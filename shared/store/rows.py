@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.errors import IssuanceFault
 from shared.store import addresses
+from shared.store.addresses import Address
 from shared.store.columns import (
     Row,
     keys,
@@ -27,6 +28,9 @@ from shared.store.columns import (
 )
 from shared.store.limits import check_row, check_tbs
 from shared.store.ports import CertificateRecord, Claim, Revocation, RevocationChange, Supersession
+
+SUPERSESSION = 2
+"""Schema version of this kind; all others here have the first."""
 
 _SANS = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder for each call
 
@@ -195,19 +199,51 @@ def _change(row: Mapping[str, Any]) -> RevocationChange:
 
 def supersession_row(supersession: Supersession) -> Row:
     """The row that waits for its day."""
-    row = new_row(addresses.of_supersession(supersession))
+    row = new_row(addresses.of_supersession(supersession), SUPERSESSION)
     row["due"] = supersession.due.isoformat()
     row["issuer"] = supersession.issuer
     row["serial"] = supersession.serial
     row["successor"] = supersession.successor
+    row["successor_issuer"] = supersession.successor_issuer
     check_row(row)
     return row
 
 
 def supersession_of(row: Mapping[str, Any]) -> Supersession:
     """The supersession in a row."""
-    return read(row, _supersession)
+    return read(row, _supersession, SUPERSESSION)
 
 
 def _supersession(row: Mapping[str, Any]) -> Supersession:
-    return Supersession(date.fromisoformat(row["due"]), row["issuer"], row["serial"], row["successor"])
+    return Supersession(
+        due=date.fromisoformat(row["due"]),
+        issuer=row["issuer"],
+        serial=row["serial"],
+        successor=row["successor"],
+        # Version 1 knew one issuer.
+        successor_issuer=row["issuer"] if row["schema_version"] == 1 else row["successor_issuer"],
+    )
+
+
+LIVE_COLUMNS = ("PartitionKey", "RowKey", "schema_version", "serial", "owner")
+
+
+def live_query(now: datetime) -> tuple[str, dict[str, str]]:
+    """A filter with its parameters: records that are not revoked for good and end after `now`."""
+    return "(reason eq '' or reason eq 'certificateHold') and not_after gt @now", {"now": stamp(now)}
+
+
+def live_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Serial and owner in the row of a record; LIVE_COLUMNS of it are enough."""
+    return read(row, lambda columns: (columns["serial"], columns["owner"]))
+
+
+def is_behind(row: Mapping[str, Any], address: Address | None) -> bool:
+    """Whether the row comes after `address` in the order of the table; any does after None."""
+    return address is None or (row["PartitionKey"], row["RowKey"]) > address
+
+
+def is_live(row: Mapping[str, Any], now: datetime) -> bool:
+    """What `live_query` asks, of one row."""
+    ends: str = row["not_after"]
+    return row["reason"] in ("", "certificateHold") and ends > stamp(now)

@@ -58,6 +58,14 @@ class TableStore:
     def records(self, issuer: str) -> Iterator[CertificateRecord]:
         return map(_record, self._certificates.partitions(addresses.records_of(issuer), "records"))
 
+    def live(self, issuer: str, now: datetime, after: str = "") -> Iterator[tuple[str, str]]:
+        where, given = rows.live_query(now)
+        last = addresses.of_record(issuer, after) if after else None
+        found = self._certificates.partitions(
+            addresses.records_from(issuer, last), "live", where=where, given=given, select=rows.LIVE_COLUMNS
+        )
+        return (rows.live_of(row) for row in found if rows.is_behind(row, last))
+
     def note_change(self, change: RevocationChange) -> None:
         self._changes.upsert(rows.change_row(change), "note_change")
 

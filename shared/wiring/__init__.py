@@ -2,7 +2,8 @@
 
 `stores` is what outlives a call, `authority` the CA over it, `enrolling`, `revoking` and `events` what is done with a
 CA, `pfx` what is made and delivered, `imported` what is done with PFX files of others, `monday` how it all is, and
-`worker` the whole. mypy proves here that every adapter fits its port. Triggers import from this page only.
+`worker` the whole; `ceremony` is for the commands that hold one. mypy proves here that every adapter fits its port.
+Triggers import from this page only.
 """
 
 from shared.wiring.worker import Application, application, close, use, utc_now

@@ -1,37 +1,34 @@
-"""The CA, wired: its issuer, its RA, and what both publish of themselves."""
+"""The CAs, wired: where each is kept, who issues for which profile, the RA, and what CRLs they publish."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
+from shared.ca.authorities import Authorities, CAHome
 from shared.ca.authority import CertificateAuthority
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RAIdentity, RegistrationAuthority
+from shared.ca.roster import DEFAULT, Generation
+from shared.config import Settings, SettingsError
+from shared.config.authority import AnotherCA
 from shared.errors import KeyUnavailable, PKIError
+from shared.keys.ports import SigningKey
 from shared.policy.profiles import Profiles
 from shared.revocation.publication import CRLPublisher
 from shared.revocation.scopes import CRLPlan
 from shared.wiring.vault import VaultParts
-from shared.x509.certificate import Certificate
 
 log = logging.getLogger("scepter")
 
 
-class CAHome(Protocol):
-    """Where a CA and its RA are kept: a folder, or a vault."""
-
-    def issuer(self, base_url: str, *, ocsp: bool = True) -> Issuer: ...
-
-    def successor(self) -> Certificate | None: ...
-
-    def root_crl(self) -> bytes | None: ...
-
-    def ca_certificates(self) -> Iterable[Certificate]: ...
+class RAHome(Protocol):
+    """Where the RA's identities are kept, of all CAs together: a folder, a vault."""
 
     def ra_identities(self) -> list[RAIdentity]: ...
 
@@ -41,68 +38,133 @@ class CAHome(Protocol):
 class Authority(VaultParts):
     """Who issues, under which policy."""
 
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], clock: Callable[[], datetime]
+    ) -> None:
+        super().__init__(settings, environment, clock)
+        self._publishers: dict[bytes, CRLPublisher] = {}
+
     @cached_property
     def profiles(self) -> Profiles:
         return Profiles.load(self.settings.profiles_file)
 
     @cached_property
     def ca_folder(self) -> CAFolder:
+        return self._folder(self.settings.ca_folder)
+
+    @cached_property
+    def ca_homes(self) -> Mapping[str, CAHome]:
+        """By the name that profiles know each CA by."""
+        more = {ca_name(key): values for key, values in self.settings.authorities.items()}
+        if DEFAULT in more:
+            raise SettingsError(f"SCEPTER_AUTHORITIES: {DEFAULT} is the CA of the other settings")
+        own: CAHome = self.vault_ca if self.settings.vault_url else self.ca_folder
+        return {DEFAULT: own} | {name: self._home(name, values) for name, values in more.items()}
+
+    @cached_property
+    def ra_home(self) -> RAHome:
+        return self.vault_ca if self.settings.vault_url else self.ca_folder
+
+    @cached_property
+    def authorities(self) -> Authorities:
+        outside = {ca_name(key) for key in self.settings.outside_ca}
+        if twice := outside & set(self.ca_homes):
+            raise SettingsError(f"SCEPTER_OUTSIDE_CA: {', '.join(sorted(twice))} is the name of a CA of ours")
+        for profile in self.profiles.profiles.values():
+            if profile.ca not in {*self.ca_homes, *outside}:
+                name = profile.ca.replace("-", "_").upper()
+                settings = f"SCEPTER_OUTSIDE_CA__{name}__URL or SCEPTER_AUTHORITIES__{name}__KEY"
+                raise SettingsError(f"{settings}: is missing; profile {profile.name} needs it")
+        return Authorities(
+            self.ca_homes, self._compose_issuer, ca_of=self.ca_of, prepare=self._ready_to_issue
+        )
+
+    @property
+    def issuer(self) -> Issuer:
+        """Who issues for profiles that name no CA."""
+        return self.authorities.issuer_of(DEFAULT, self.clock())
+
+    @cached_property
+    def ra(self) -> RegistrationAuthority:
+        return RegistrationAuthority(self.ra_home.ra_identities)
+
+    @cached_property
+    def authority(self) -> CertificateAuthority:
+        return CertificateAuthority(self.authorities, self.records)
+
+    def crl_publisher(self, issuer: Issuer) -> CRLPublisher:
+        """The one publisher of an issuer in this worker."""
+        certificate = issuer.certificate.der
+        if certificate not in self._publishers:
+            settings = self.settings
+            plan = CRLPlan(settings.crl_life, settings.crl_delta_life, settings.crl_shards)
+            publisher = CRLPublisher(issuer, self.records, self.publications, plan, self.clock)
+            self._publishers.setdefault(certificate, publisher)
+        return self._publishers[certificate]
+
+    def renew_ra(self) -> None:
+        """Make the next RA identity of each CA whose newest has passed half its life, also for CAs that will issue."""
+        now = self.clock()
+        for generation in self._in_service(now):
+            certificate = generation.certificate
+            if self.ra.needs_successor(now, certificate):
+                self.ra.refresh()  # another worker may have made it
+            if self.ra.needs_successor(now, certificate):
+                issuer = self.authorities.find(generation.id)
+                if issuer is not None:
+                    self.ra_home.add_ra_identity(issuer, now=now, backdate=self.settings.backdate)
+                    self.ra.refresh()
+
+    def _in_service(self, now: datetime) -> list[Generation]:
+        """Who issues, and who is to issue next."""
+        roster = self.authorities.roster
+        found = []
+        for name in self.authorities.names:
+            try:
+                found.append(roster.issuing(name, now))
+            except KeyUnavailable as error:
+                log.error("CA %s: %s", name, error.reason)  # noqa: TRY400 - the others still matter
+            found += [each for each in (roster.successor(name, now),) if each is not None]
+        return found
+
+    def ca_of(self, profile: str) -> str:
+        """The name of the CA that issues for a profile."""
+        found = self.profiles.get(profile)
+        return found.ca if found is not None else DEFAULT
+
+    def _home(self, name: str, values: AnotherCA) -> CAHome:
+        if self.settings.vault_url:
+            return self.vault_ca_at(values.key or f"{name}-ca", values.chain or f"{name}-ca-chain")
+        if values.key or values.chain:
+            raise SettingsError(f"SCEPTER_AUTHORITIES: {name} has a key in a vault; set SCEPTER_VAULT_URL")
+        return self._folder(Path(values.folder) if values.folder else self.settings.ca_folder / name)
+
+    def _folder(self, path: Path) -> CAFolder:
         if self.in_azure:
             raise KeyUnavailable(
                 "software keys are refused in Azure; set SCEPTER_VAULT_URL for a CA in a vault"
             )
-        return CAFolder(self.settings.ca_folder, self.settings.ca_key_password.get_secret_value())
+        return CAFolder(path, self.settings.ca_key_password.get_secret_value())
 
-    @cached_property
-    def ca_home(self) -> CAHome:
-        return self.vault_ca if self.settings.vault_url else self.ca_folder
-
-    @cached_property
-    def issuer(self) -> Issuer:
+    def _compose_issuer(self, generation: Generation, key: SigningKey) -> Issuer:
         settings = self.settings
-        issuer = self.ca_home.issuer(settings.public_url, ocsp=settings.ocsp_in_certificates)
+        certificate, chain = generation.certificate, generation.chain
+        return Issuer(certificate, chain, key, settings.public_url, settings.ocsp_in_certificates)
+
+    def _ready_to_issue(self, issuer: Issuer) -> Issuer:
+        """Its certificates name their shard, once there is one: a CDP never leads nowhere."""
         self._warn_of_short_life(issuer)
-        return issuer
-
-    @cached_property
-    def ra(self) -> RegistrationAuthority:
-        return RegistrationAuthority(self.ca_home.ra_identities)
-
-    @cached_property
-    def authority(self) -> CertificateAuthority:
-        return CertificateAuthority(self._issuing(), self.records)
-
-    def successor(self) -> Certificate | None:
-        """The CA that will issue next, None as long as none is prepared."""
-        return None if self.in_azure and not self.settings.vault_url else self.ca_home.successor()
-
-    @cached_property
-    def crl_publisher(self) -> CRLPublisher:
-        settings = self.settings
-        plan = CRLPlan(settings.crl_life, settings.crl_delta_life, settings.crl_shards)
-        return CRLPublisher(self.issuer, self.records, self.publications, plan, self.clock)
-
-    def _issuing(self) -> Issuer:
-        """The issuer whose certificates name their shard, once there is one: a CDP never leads nowhere."""
         count = self.settings.crl_shards
         if not count:
-            return self.issuer
+            return issuer
+        publisher = self.crl_publisher(issuer)
         try:
-            if not self.crl_publisher.covers_shards():
-                self.crl_publisher.publish()
+            if not publisher.covers_shards():
+                publisher.publish()
         except PKIError as error:
             log.critical("no shards: certificates of this worker name the full CRL: %s", error.reason)
-            return self.issuer
-        return self.issuer.sharded(count)
-
-    def renew_ra(self) -> None:
-        """Make the next RA identity if the newest has passed half its life."""
-        now = self.clock()
-        if self.ra.needs_successor(now):
-            self.ra.refresh()  # another worker may have made it
-        if self.ra.needs_successor(now):
-            self.ca_home.add_ra_identity(self.issuer, now=now, backdate=self.settings.backdate)
-            self.ra.refresh()
+            return issuer
+        return issuer.sharded(count)
 
     def _warn_of_short_life(self, issuer: Issuer) -> None:
         longest = max((profile.life for profile in self.profiles.profiles.values()), default=timedelta(0))
@@ -113,3 +175,8 @@ class Authority(VaultParts):
                 remaining.days,
                 longest.days,
             )
+
+
+def ca_name(key: str) -> str:
+    """A CA as profiles write it: names of settings have no hyphen."""
+    return key.replace("_", "-").lower()

@@ -8,16 +8,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.ca.ports import IssuingAuthority
 from shared.config import Settings
 from shared.revocation.published import PublishedCRLs
 from shared.scep.admission import Admission
 from shared.scep.approval import Approvals
+from shared.scep.capabilities import ca_certificates
 from shared.scep.challenges.sealed import SealedChallenges
 from shared.scep.challenges.static import StaticChallenges
 from shared.scep.decisions import Decisions
 from shared.scep.enrolment import Enrolment
-from shared.scep.ports import ChallengeValidator
+from shared.scep.ports import ChallengeValidator, EnrollmentReporter
 from shared.scep.renewal import Renewals
 from shared.scep.retrieval import Retrieval
 from shared.scep.service import SCEPService
@@ -80,50 +80,70 @@ class Enrolling(Intune):
         return {"sealed": self.sealed, "static": static, **intune}
 
     @cached_property
-    def decisions(self) -> Decisions:
-        return Decisions(self.pending_requests, self._authority_of_profile)
-
-    @property
-    def scep(self) -> SCEPService:
-        """SCEP under our own CA."""
-        return self.scep_under("")
-
-    def scep_under(self, ca: str) -> SCEPService:
-        """SCEP for profiles whose `ca` that is; made once."""
-        if ca not in self._services:
-            self._services[ca] = self._service(ca)
-        return self._services[ca]
+    def reporters(self) -> Mapping[str, EnrollmentReporter]:
+        return {"intune": self.intune_reporter} if self.asks_intune else {}
 
     @cached_property
-    def _services(self) -> dict[str, SCEPService]:
-        return {}
+    def renewals(self) -> Renewals:
+        return Renewals(self.house, self.records)
 
-    def _service(self, ca: str) -> SCEPService:
-        issuer, authority = self.identity_of(ca), self.authority_of(ca)
-        renewals = Renewals(issuer, self.records)
-        seal = self.request_seal if ca else None
-        approvals = Approvals(self.pending_requests, authority, renewals, self.settings.backdate, seal)
-        enrolment = Enrolment(
-            authority=authority,
+    @cached_property
+    def approvals(self) -> Approvals:
+        return Approvals(
+            requests=self.pending_requests,
+            authority=self.any_authority,
+            renewals=self.renewals,
+            backdate=self.settings.backdate,
+            seal=self.request_seal if self.settings.outside_ca else None,
+            outside=frozenset(self.outside_issuers),
+        )
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        return Decisions(self.pending_requests, lambda profile: self.authority_of(self.ca_of(profile)))
+
+    @cached_property
+    def enrolment(self) -> Enrolment:
+        return Enrolment(
+            authority=self.any_authority,
             validators=self.validators,
-            renewals=renewals,
-            approvals=approvals,
+            renewals=self.renewals,
+            approvals=self.approvals,
             supersessions=self.supersessions,
             backdate=self.settings.backdate,
-            reporters={"intune": self.intune_reporter(ca)} if self.asks_intune else {},
-        )
-        return SCEPService(
-            issuer=issuer,
-            ra=self.ra,
-            enrolment=enrolment,
-            approvals=approvals,
-            retrieval=Retrieval(issuer, self.records, renewals, PublishedCRLs(lambda: self.publications)),
+            reporters=self.reporters,
         )
 
-    def _authority_of_profile(self, name: str) -> IssuingAuthority:
-        profile = self.profiles.get(name)
-        return self.authority_of(profile.ca if profile else "")
+    @cached_property
+    def scep(self) -> SCEPService:
+        crls = PublishedCRLs(lambda: self.publications)
+        return SCEPService(
+            issuers=self.house,
+            ra=self.ra,
+            enrolment=self.enrolment,
+            approvals=self.approvals,
+            retrieval=Retrieval(self.house, self.records, self.renewals, crls),
+        )
 
     @cached_property
     def succession(self) -> Succession:
-        return Succession(self.issuer, self.successor)
+        return Succession()
+
+    def ca_certificates(self, profile: str) -> bytes:
+        """What GetCACert gives for a profile. Raises KeyUnavailable."""
+        now = self.clock()
+        issuer = self.house.in_charge(profile, now)
+        return ca_certificates(
+            self.ra.current(now, issuer.certificate),
+            issuer,
+            with_root=self.settings.root_in_getcacert,
+            others=self.authorities.known(),
+        )
+
+    def next_ca(self, profile: str) -> bytes | None:
+        """What GetNextCACert gives for a profile, None as long as no successor is prepared. Raises KeyUnavailable."""
+        now = self.clock()
+        successor = self.authorities.successor(profile, now)
+        if successor is None:
+            return None
+        return self.succession.message(self.authorities.issuing(profile, now), successor.certificate)

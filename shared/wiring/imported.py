@@ -86,7 +86,7 @@ class Imported(Delivering):
             callers={caller.name: caller for caller in self.profiles.callers},
             parcels=self.parcel_store,
             requests=self.pfx_requests,
-            recipients=ImportedRecipients(self.records, self.password_sealer, lambda: self.issuer.id),
+            recipients=ImportedRecipients(self.records, self.password_sealer, self.authorities),
             packer=packer,
             deliveries=self.pfx_deliveries,
             results=self.results,

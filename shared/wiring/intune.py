@@ -47,12 +47,12 @@ class Intune(Revoking):
 
         return IntuneChallenges(self.intune_clients)
 
-    def intune_reporter(self, ca: str) -> IntuneReporter:
-        """For profiles whose `ca` that is."""
+    @cached_property
+    def intune_reporter(self) -> IntuneReporter:
         from shared.intune.reporting import IntuneReporter
 
         return IntuneReporter(
-            authority_over=self.authority_over(ca),
+            authority_over=self.authority_over,
             records=self.records,
             release=self._release,
             reports=self.failure_reports,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 
 from shared.record import health, tenants
-from shared.record.health import Finding
+from shared.record.ca_health import CAHealth, named
+from shared.record.health import Finding, Level
 from shared.record.poison import Poison
+from shared.wiring.answering import Answering
 from shared.wiring.intune import name_of
 from shared.wiring.setup import Setup
 from shared.wiring.stores import QUEUES
 
 
-class Monday(Setup):
+class Monday(Setup, Answering):
     """What an administrator looks at on Monday morning."""
 
     @cached_property
@@ -50,11 +52,19 @@ class Monday(Setup):
                 yield from tenants.installations(name, self.notes.read(f"{name}.installations"), now)
 
     def _crl(self) -> Iterator[Finding]:
-        found = self.crl_overview()
-        complete = [crl for crl in found.crls if crl.base is None] if found else []
-        begin = min((crl.this_update for crl in complete), default=None)
-        end = min((crl.next_update for crl in complete), default=None)
-        yield from health.crl(begin, end, self.clock())
+        published, now = self.crl_overview(), self.clock()
+        for ca in self._publishing():
+            found = published.get(ca.id)
+            complete = [crl for crl in found.crls if crl.base is None] if found else []
+            begin = min((crl.this_update for crl in complete), default=None)
+            end = min((crl.next_update for crl in complete), default=None)
+            current = self.authorities.roster.current(ca.ca, now)
+            subject = (
+                named("CRL", ca.ca)
+                if current and current.id == ca.id
+                else f"CRL of {ca.certificate.subject.text()}"
+            )
+            yield from health.crl(begin, end, now, subject)
 
     def _outside(self) -> Iterator[Finding]:
         now, orphans = self.clock(), Counter(each.issuer for each in self.orphans())
@@ -66,14 +76,26 @@ class Monday(Setup):
     def _certificates(self) -> Iterator[Finding]:
         now = self.clock()
         longest = max((profile.life for profile in self.profiles.profiles.values()), default=timedelta(0))
-        yield health.ends(
-            "issuing CA",
-            self.issuer.certificate.not_after,
-            now,
-            soon=longest,
-            remedy="prepare its successor: manage.py ca prepare-successor",
-        )
-        newest = max(identity.certificate.not_after for identity in self.ra.identities(now))
-        yield health.ends(
-            "SCEP RA", newest, now, remedy="manage.py ca renew-ra; then look why the timer renew_ra does not"
-        )
+        ca_health = CAHealth(self.authorities.roster, self.authorities.names, now, longest)
+        yield from ca_health.authorities()
+        responders = [identity.certificate for identity in self.root_identities.load()]
+        yield from ca_health.roots(self.settings.public_url, responders)
+        yield from self._ra(now)
+
+    def _ra(self, now: datetime) -> Iterator[Finding]:
+        remedy = "manage.py ca renew-ra; then look why the timer renew_ra does not"
+        alive = self.ra.identities(now)
+        for name in self.authorities.names:
+            current, subject = self.authorities.roster.current(name, now), named("SCEP RA", name)
+            if current is None:
+                continue  # which is told of the CA
+            issuer = current.certificate
+            own = [each.certificate.not_after for each in alive if each.is_of(issuer)]
+            if own:
+                yield health.ends(subject, max(own), now, remedy=remedy)
+            else:
+                level = Level.WARNING if alive else Level.CRITICAL
+                text = f"{issuer.subject.text()} has certified none" + (
+                    ", another CA's stands in" * bool(alive)
+                )
+                yield Finding(subject, level, text, remedy)

@@ -1,4 +1,4 @@
-"""Who issues for a profile: our own CA, or an outside one that its `ca` names; and all records, whoever issued them.
+"""Who issues for a profile: a CA of ours, or an outside one, as its `ca` says; and all records, whoever issued them.
 
 What reaches for HTTP is imported when an outside CA is first asked: most installations have none.
 """
@@ -9,13 +9,14 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from shared.ca.authority import CertificateAuthority
 from shared.ca.direct import DirectIssuance
+from shared.ca.house import ByProfile, House
+from shared.ca.issuers import CAIdentity
 from shared.ca.outside_issuer import OutsideIssuer
-from shared.ca.ports import AdapterSettings, CAIdentity, IssuingAuthority, OutsideCA
+from shared.ca.ports import AdapterSettings, IssuingAuthority, OutsideCA
 from shared.config import SettingsError
 from shared.config.outside import OutsideCASettings
 from shared.errors import IssuanceFault
@@ -23,7 +24,7 @@ from shared.policy.profile import Profile
 from shared.store.ports import CertificateRecord, CertificateStore
 from shared.store.submission_table import TableSubmissions
 from shared.store.submissions import Submission, Submissions
-from shared.wiring.authority import Authority
+from shared.wiring.authority import Authority, ca_name
 from shared.wiring.named import checked
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ _GRACE = timedelta(seconds=5)
 
 
 class OutsideCAs(Authority):
-    """Our CA and those of others, by the name that profiles give them; ours is ""."""
+    """CAs of ours and of others, by the names that profiles give them."""
 
     @cached_property
     def outside_issuers(self) -> Mapping[str, OutsideIssuer]:
         """By name. Raises SettingsError, also if a profile names one that has no settings."""
-        settings = {_name(key): values for key, values in self.settings.outside_ca.items()}
+        settings = {ca_name(key): values for key, values in self.settings.outside_ca.items()}
         for profile in self.profiles.profiles.values():
             self._check_profile(profile, settings)
         return {name: _issuer(name, values) for name, values in settings.items()}
@@ -54,17 +55,34 @@ class OutsideCAs(Authority):
     def direct(self) -> DirectIssuance:
         return DirectIssuance(self.authority_of, self.profiles, self.settings.backdate)
 
+    @cached_property
+    def house(self) -> House:
+        """Every CA."""
+        return House(self.authorities, self.outside_issuers, self.ca_of)
+
+    @cached_property
+    def any_authority(self) -> IssuingAuthority:
+        """Issues under whichever CA the profile of an order names."""
+        return self.authority_over(self.records)
+
     def identity_of(self, ca: str) -> CAIdentity:
-        """Which CA issues where a profile says `ca`."""
-        return self.outside_issuers[ca] if ca else self.issuer
+        """Which CA issues where a profile says `ca`. Raises KeyUnavailable."""
+        outside = self.outside_issuers.get(ca)
+        return self.authorities.roster.issuing(ca, self.clock()) if outside is None else outside
 
     def authority_of(self, ca: str) -> IssuingAuthority:
         """Who issues where a profile says `ca`."""
-        return self._outside_authority(ca)(self.records) if ca else self.authority
+        return self._outside_authority(ca)(self.records) if ca in self.outside_issuers else self.authority
 
-    def authority_over(self, ca: str) -> Callable[[CertificateStore], IssuingAuthority]:
-        """The same with the store that it keeps its record in."""
-        return self._outside_authority(ca) if ca else lambda store: CertificateAuthority(self.issuer, store)
+    def authority_over(self, store: CertificateStore) -> IssuingAuthority:
+        """Who issues, by the profile of each order, with the store that keeps the record."""
+        own = CertificateAuthority(self.authorities, store)
+
+        def of(profile: str) -> IssuingAuthority:
+            ca = self.ca_of(profile)
+            return self._outside_authority(ca)(store) if ca in self.outside_issuers else own
+
+        return ByProfile(of)
 
     def outside_ca(self, name: str) -> OutsideCA:
         """The adapter to an outside CA, made once. Raises SettingsError."""
@@ -79,17 +97,17 @@ class OutsideCAs(Authority):
 
     def issuer_of(self, record: CertificateRecord) -> CAIdentity:
         """The CA that issued what is on record."""
-        name = self.outside_names.get(record.issuer, "")
-        return self.identity_of(name)
+        return next((each for each in self.house.known() if each.id == record.issuer), self.issuer)
 
     def find_record(self, serial: str) -> CertificateRecord | None:
-        """The certificate with a serial number, of our CA or, failing that, of an outside one."""
-        ids = (self.issuer.id, *self.outside_names)
-        return next(filter(None, (self.records.find(each, serial) for each in ids)), None)
+        """The certificate with a serial number, of whichever CA: one point read for each."""
+        found = (self.records.find(each.id, serial) for each in self.house.known())
+        return next((each for each in found if each is not None), None)
 
     def all_records(self) -> Iterator[CertificateRecord]:
-        """Every record, of our CA first."""
-        return chain.from_iterable(map(self.records.records, (self.issuer.id, *self.outside_names)))
+        """Every record of every CA, ours first. A scan."""
+        for each in self.house.known():
+            yield from self.records.records(each.id)
 
     def orphans(self, *, at_work: bool = False) -> list[Submission]:
         """Requests that were sent to an outside CA, and of which nobody here has a certificate; those too that may be
@@ -133,24 +151,17 @@ class OutsideCAs(Authority):
         return lambda store: OutsideAuthority(issuer, ca, store, self.submissions, patience=patience)
 
     def _values(self, name: str) -> OutsideCASettings:
-        return next(values for key, values in self.settings.outside_ca.items() if _name(key) == name)
+        return next(values for key, values in self.settings.outside_ca.items() if ca_name(key) == name)
 
     def _check_profile(self, profile: Profile, known: Mapping[str, OutsideCASettings]) -> None:
-        if not profile.ca:
-            return
         if profile.ca not in known:
-            raise SettingsError(f"{_setting(profile.ca)}__URL: is missing; profile {profile.name} needs it")
+            return
         if profile.sid_extension:
             raise SettingsError(
                 f"profile {profile.name}: an outside CA adds no sid_extension, so it must be off"
             )
         if profile.challenge == "static":
             log.warning("profile %s: CA %s learns its static challenges", profile.name, profile.ca)
-
-
-def _name(key: str) -> str:
-    """A CA as profiles write it."""
-    return key.replace("_", "-").lower()
 
 
 def _setting(name: str) -> str:

@@ -82,7 +82,7 @@ class Delivering(Revoking):
     def pkcs(self) -> PKCSIssuance:
         return PKCSIssuance(
             attempts=self.attempts,
-            recipients=Recipients(self.records, self.issuer.id),
+            recipients=Recipients(self.records, self.authorities),
             profiles=self.profiles,
             orders=self.orders,
             results=self.results,

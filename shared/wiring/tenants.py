@@ -18,7 +18,7 @@ from shared.wiring.intune import Intune, name_of
 from shared.wiring.stores import EVENT_QUEUE
 
 if TYPE_CHECKING:
-    from shared.ca.ports import CAIdentity
+    from shared.ca.issuers import CAIdentity
     from shared.config.intune import IntuneIntegration
     from shared.intune.directory.notices import Hints, KnownSubscriptions
     from shared.intune.directory.telling import Teller

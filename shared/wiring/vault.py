@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.ca.vault import VaultCA
-from shared.keys.ports import SigningKey
+from shared.ca.vault import KeyMaker, VaultCA
 from shared.keys.secrets import SecretStore
 from shared.keys.vault_budget import Budget
+from shared.keys.vault_names import VaultName
 from shared.wiring.stores import Stores
 
 if TYPE_CHECKING:
@@ -70,13 +70,19 @@ class VaultParts(Stores):
 
     @cached_property
     def vault_ca(self) -> VaultCA:
+        """The default CA."""
+        return self._vault_ca(self.settings.ca_key, self.settings.vault_ca_secret)
+
+    def vault_ca_at(self, key: str, chain: str) -> VaultCA:
+        """Another CA: the name of its key, as settings have it, and of its secret of certificates."""
+        return self._vault_ca(VaultName.parse(key, kind="keys", vault=self.settings.vault_url), chain)
+
+    def _vault_ca(self, key: VaultName, chain: str, maker: KeyMaker | None = None) -> VaultCA:
         return VaultCA(
             self.vault_secrets,
-            self._ca_key,
-            chain_secret=self.settings.vault_ca_secret,
+            lambda public_key: self.vault_keys.signing_key(key, public_key),
+            chain_secret=chain,
             ra_secret=self.settings.vault_ra_secret,
             clock=self.clock,
+            maker=maker,
         )
-
-    def _ca_key(self, public_key: object) -> SigningKey:
-        return self.vault_keys.signing_key(self.settings.ca_key, public_key)

@@ -85,7 +85,8 @@ class Worker:
         root, issuing, key, _ = tiers("p-256")
         self.key = CountingKey(key)
         self.store = WatchedStore(store)
-        self.authority = CertificateAuthority(Issuer(issuing, (root,), self.key, URL), self.store)
+        self.issuer = Issuer(issuing, (root,), self.key, URL)
+        self.authority = CertificateAuthority(self.issuer, self.store)
 
     def cost(self) -> dict[str, int]:
         """Storage calls and CA signatures so far."""

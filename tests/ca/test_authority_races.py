@@ -30,7 +30,7 @@ def crash() -> None:
 
 
 def records(store: MemoryStore, worker: Worker) -> list[bytes | None]:
-    return [record.certificate for record in store.records(worker.authority.issuer.id)]
+    return [record.certificate for record in store.records(worker.issuer.id)]
 
 
 def the_claim(store: MemoryStore) -> Claim:
@@ -160,7 +160,7 @@ def test_a_claim_that_is_revoked_while_it_is_signed_loses(store: MemoryStore, ca
     )
     with pytest.raises(ChallengeRejected, match="is revoked"):
         worker.authority.issue(template(), SHARED, now=NOW)
-    (record,) = store.records(worker.authority.issuer.id)
+    (record,) = store.records(worker.issuer.id)
     assert (record.status, record.certificate) == (Status.REVOKED, None)
     assert (record.subject, record.not_after) == ("CN=dev1", template().not_after)
     assert len(queue.sent) == 1

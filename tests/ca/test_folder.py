@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 
 from shared.asn1.pem import pem
-from shared.ca.folder import CAFolder, read_certificate, to_pem
+from shared.ca.folder import CAFolder, to_pem
+from shared.ca.folder_holdings import certificates_in
 from shared.errors import IssuanceFault, KeyUnavailable
 from tests.ca.drafts import keys
 from tests.scep.authority import DAY, NOW, URL, tiers
@@ -38,7 +39,7 @@ def test_a_certificate_reads_back_as_it_was_kept(folder: CAFolder) -> None:
     kept = folder.certificate("issuing")
     text = (folder.path / "issuing.pem").read_bytes()
     assert x509.load_pem_x509_certificate(text).serial_number == kept.serial
-    assert read_certificate(folder.path / "issuing.pem").der == kept.der
+    assert certificates_in(folder.path / "issuing.pem")[0].der == kept.der
 
 
 def test_a_key_that_others_can_read_stops_the_issuer(folder: CAFolder) -> None:

@@ -148,3 +148,21 @@ def test_a_successor_is_due_by_the_certificate_even_if_its_file_was_copied_later
     restored = replace(identity(1, NOW), since=NOW + 300 * DAY)
     authority = RegistrationAuthority(Shelf(restored).load)
     assert authority.needs_successor(NOW + 300 * DAY)
+
+
+def test_a_ca_that_has_just_taken_over_brings_its_own_identity() -> None:
+    """Whoever runs on looks for it at most once a minute, until it is there; until then the former one stands in."""
+    of_former, of_next = identity(1, NOW - DAY), identity(2, NOW)
+    issuing = hierarchy_of("p-384").issuer.certificate
+    certificate = replace(of_next.certificate, issuer=issuing.subject)
+    of_next = replace(of_next, certificate=certificate)
+    vars(certificate)["authority_key_identifier"] = issuing.subject_key_identifier
+    shelf = Shelf(of_former)
+    authority = RegistrationAuthority(shelf.load)
+    for _ in range(3):
+        assert authority.current(NOW, issuing) is of_former
+    assert shelf.loads == 2
+    shelf.identities.append(of_next)
+    assert authority.current(NOW + MINUTE / 2, issuing) is of_former
+    assert authority.current(NOW + MINUTE, issuing) is of_next
+    assert shelf.loads == 3

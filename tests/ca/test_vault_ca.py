@@ -9,13 +9,17 @@ import pytest
 
 from shared.asn1.pem import pem
 from shared.ca import hierarchy
+from shared.ca.installing import install, issuer_of
+from shared.ca.issuer import Issuer
 from shared.ca.kept_identities import to_pem
 from shared.ca.registration import OFFERED_AFTER, RegistrationAuthority
+from shared.ca.roster import DEFAULT, Roster
 from shared.ca.vault import VaultCA
 from shared.errors import IssuanceFault, KeyUnavailable
 from shared.keys import software
 from shared.keys.memory_secrets import MemorySecretStore
 from shared.keys.ports import SigningKey
+from shared.x509.certificate import Certificate
 from shared.x509.names import Name
 from tests.programs import OpenSSL
 from tests.scep.authority import DAY, NOW, URL, tiers
@@ -35,7 +39,8 @@ class Scene:
         self.at = NOW
 
     def worker(self) -> VaultCA:
-        return VaultCA(self.secrets, self.find, chain_secret=CHAIN, ra_secret=RA, clock=lambda: self.at)
+        clock, maker = (lambda: self.at), Maker(self.key)
+        return VaultCA(self.secrets, self.find, chain_secret=CHAIN, ra_secret=RA, clock=clock, maker=maker)
 
     def find(self, public_key: object) -> SigningKey:
         if public_key != self.key.public_key():
@@ -43,7 +48,30 @@ class Scene:
         return self.key
 
     def install(self) -> None:
-        self.worker().install([self.issuing, self.root], None, base_url=URL)
+        keep(self.worker(), [self.issuing, self.root])
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The vault's only key, made already."""
+
+    key: SigningKey
+
+    def newest(self) -> SigningKey:
+        return self.key
+
+    def make(self, algorithm: str) -> SigningKey:
+        raise AssertionError(algorithm)
+
+
+def keep(ca: VaultCA, certificates: list[Certificate], crl: bytes | None = None) -> None:
+    """Install what was brought."""
+    accepted = install(ca, certificates, [crl] if crl else [], now=NOW)
+    ca.keep_holdings(accepted.holdings)
+
+
+def issuer_in(ca: VaultCA) -> Issuer:
+    return issuer_of(ca, Roster.of({DEFAULT: ca.holdings()}).issuing(DEFAULT, NOW), URL)
 
 
 @pytest.fixture
@@ -53,11 +81,10 @@ def scene() -> Scene:
 
 def test_what_was_installed_issues(scene: Scene) -> None:
     scene.install()
-    issuer = scene.worker().issuer(URL)
+    issuer = issuer_in(scene.worker())
     assert issuer.certificate.der == scene.issuing.der
     assert [each.der for each in issuer.chain] == [scene.root.der]
-    assert scene.worker().root_crl() is None
-    assert scene.worker().successor() is None
+    assert scene.worker().holdings().crls == ()
 
 
 def test_installing_again_changes_nothing(scene: Scene) -> None:
@@ -70,16 +97,17 @@ def test_the_version_that_was_written_last_counts(scene: Scene) -> None:
     scene.install()
     broken = scene.secrets.add(CHAIN, "nonsense", media_type="text/plain")
     with pytest.raises(KeyUnavailable, match="holds no CA certificates"):
-        scene.worker().issuer(URL)
+        scene.worker().holdings()
     scene.secrets.enable(CHAIN, broken.version, False)
     with pytest.raises(KeyUnavailable, match="disabled"):
-        scene.worker().issuer(URL)
+        scene.worker().holdings()
 
 
-def test_installing_mends_what_was_written_there(scene: Scene) -> None:
+def test_installing_does_not_write_over_what_it_cannot_read(scene: Scene) -> None:
     scene.secrets.add(CHAIN, "nonsense", media_type="text/plain")
-    scene.install()
-    assert scene.worker().issuer(URL).certificate.der == scene.issuing.der
+    with pytest.raises(KeyUnavailable, match="holds no CA certificates"):
+        scene.install()
+    assert len(scene.secrets.versions(CHAIN)) == 1
 
 
 def test_the_roots_crl_is_kept_beside(openssl: OpenSSL) -> None:
@@ -98,8 +126,8 @@ def test_the_roots_crl_is_kept_beside(openssl: OpenSSL) -> None:
         base_url=URL,
     )
     crl = hierarchy.root_crl(root, root_key, now=NOW, life=365 * DAY)
-    scene.worker().install([issuing, root], crl, base_url=URL)
-    assert scene.worker().root_crl() == crl
+    keep(scene.worker(), [issuing, root], crl)
+    assert scene.worker().holdings().crls == (crl,)
     (version,) = scene.secrets.versions(CHAIN)
     (openssl.folder / "chain.pem").write_text(scene.secrets.read(CHAIN, version.version))
     assert b"CN = Issuing" in openssl.run("x509", "-in", "chain.pem", "-noout", "-subject")
@@ -113,11 +141,10 @@ def test_what_does_not_belong_together_is_not_installed(scene: Scene) -> None:
         ([other.issuing, other.root], None),
         ([scene.issuing, other.root], None),
         ([scene.issuing], None),
-        ([scene.root, scene.issuing], None),
         ([scene.issuing, scene.root], crl),
     ):
         with pytest.raises((IssuanceFault, KeyUnavailable)):
-            scene.worker().install(certificates, root_crl, base_url=URL)
+            keep(scene.worker(), certificates, root_crl)
     assert scene.secrets.versions(CHAIN) == []
 
 
@@ -127,19 +154,19 @@ def test_what_does_not_belong_together_is_not_installed(scene: Scene) -> None:
 def test_a_secret_without_certificates(scene: Scene, text: str) -> None:
     scene.secrets.add(CHAIN, text, media_type="text/plain")
     with pytest.raises(KeyUnavailable, match=CHAIN):
-        scene.worker().issuer(URL)
+        scene.worker().holdings()
 
 
 def test_before_the_ceremony_the_secret_is_named(scene: Scene) -> None:
     with pytest.raises(KeyUnavailable, match=f"no secret {CHAIN}"):
-        scene.worker().issuer(URL)
+        scene.worker().holdings()
 
 
 class TestRA:
     def test_a_first_identity_is_offered_at_once(self, scene: Scene) -> None:
         scene.install()
         ca = scene.worker()
-        made = ca.add_ra_identity(ca.issuer(URL), now=NOW, backdate=DAY)
+        made = ca.add_ra_identity(issuer_in(ca), now=NOW, backdate=DAY)
         registration = RegistrationAuthority(scene.worker().ra_identities)
         assert registration.current(NOW).certificate.der == made.certificate.der
         assert made.since == NOW
@@ -148,11 +175,11 @@ class TestRA:
     def test_a_successor_is_offered_an_hour_later_by_every_worker(self, scene: Scene) -> None:
         scene.install()
         ca = scene.worker()
-        first = ca.add_ra_identity(ca.issuer(URL), now=NOW, backdate=DAY)
+        first = ca.add_ra_identity(issuer_in(ca), now=NOW, backdate=DAY)
         other = RegistrationAuthority(scene.worker().ra_identities)
         scene.at = NOW + 200 * DAY
         assert other.needs_successor(scene.at)
-        second = ca.add_ra_identity(ca.issuer(URL), now=scene.at, backdate=DAY)
+        second = ca.add_ra_identity(issuer_in(ca), now=scene.at, backdate=DAY)
         assert other.reload(scene.at)
         soon = scene.at + OFFERED_AFTER - timedelta(seconds=1)
         assert other.current(soon).certificate.der == first.certificate.der
@@ -165,7 +192,7 @@ class TestRA:
         scene.install()
         workers = [scene.worker(), scene.worker()]
         for ca in workers:
-            ca.add_ra_identity(ca.issuer(URL), now=NOW, backdate=DAY)
+            ca.add_ra_identity(issuer_in(ca), now=NOW, backdate=DAY)
         seen = [RegistrationAuthority(ca.ra_identities) for ca in workers]
         for at in (NOW, NOW + OFFERED_AFTER, NOW + 100 * DAY):
             assert len({each.current(at).certificate.der for each in seen}) == 1

@@ -97,7 +97,7 @@ def change(**changes: Any) -> RevocationChange:
 
 
 def supersession(**changes: Any) -> Supersession:
-    return replace(Supersession(date(2026, 4, 1), ISSUER, serial(), serial(number=2)), **changes)
+    return replace(Supersession(date(2026, 4, 1), ISSUER, serial(), serial(number=2), ISSUER), **changes)
 
 
 def trace(**changes: Any) -> Trace:

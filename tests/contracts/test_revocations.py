@@ -194,3 +194,20 @@ def test_whether_anything_issued_then_lives_on(
     )
     assert store.any_issued(examples.ISSUER, issued_from, issued_to, later) is found
     assert not store.any_issued("other", issued_from, issued_to, later)
+
+
+def test_what_lives_comes_in_order_and_from_behind_a_serial(store: Store) -> None:
+    ends = [examples.NOW + timedelta(days=days) for days in (30, 400, 30, 10, -1)]
+    serials = [examples.serial(number * 60, ends=end, number=9 - number) for number, end in enumerate(ends)]
+    for serial, end in zip((*serials, "0badcafe"), (*ends, ends[0]), strict=True):
+        store.commit(examples.record(serial=serial, owner=f"device:{serial}", not_after=end))
+    store.commit(examples.record(issuer="other"))
+    for serial, reason in ((serials[0], "keyCompromise"), (serials[1], "certificateHold")):
+        record = store.find(examples.ISSUER, serial)
+        assert record is not None
+        store.set_revocation(record, examples.revocation(reason=reason))
+    expected = [(serial, f"device:{serial}") for serial in (serials[3], serials[2], serials[1], "0badcafe")]
+    assert list(store.live(examples.ISSUER, examples.NOW)) == expected
+    for number, (serial, _) in enumerate(expected):
+        assert list(store.live(examples.ISSUER, examples.NOW, serial)) == expected[number + 1 :]
+    assert list(store.live(examples.ISSUER, ends[1])) == []

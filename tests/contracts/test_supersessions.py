@@ -41,3 +41,9 @@ def test_issuers_do_not_share_serials(supersession_store: SupersessionStore) -> 
         supersession_store.remember(supersession)
     supersession_store.forget(ours[0])
     assert list(supersession_store.due(date(2026, 4, 1))) == [ours[1]]
+
+
+def test_a_successor_may_be_of_another_issuer(supersession_store: SupersessionStore) -> None:
+    moved = examples.supersession(successor_issuer="bb")
+    supersession_store.remember(moved)
+    assert list(supersession_store.due(moved.due)) == [moved]

@@ -80,7 +80,7 @@ class Site:
 
     def __post_init__(self) -> None:
         worker = Worker(self.store)
-        self.issuer: Issuer = worker.authority.issuer
+        self.issuer: Issuer = worker.issuer
         self.authority: CertificateAuthority = worker.authority
         self.profiles = Profiles.parse(self.policy)
         self.issued = 0

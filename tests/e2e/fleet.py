@@ -36,7 +36,8 @@ def fleet(site: Site, count: int) -> Iterator[FleetOfRecord]:
     connection = StorageConnection.from_connection_string(site.storage)
     connection.create_missing(public_containers=True)
     store = table_store(connection)
-    authority = CertificateAuthority(site.ca.issuer(site.url), store)
+    issuer = site.ca.issuer(site.url)
+    authority = CertificateAuthority(issuer, store)
     then = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
     def issue(number: int) -> tuple[str, str]:
@@ -47,5 +48,5 @@ def fleet(site: Site, count: int) -> Iterator[FleetOfRecord]:
 
     with ThreadPoolExecutor(8) as pool:
         serials = dict(pool.map(issue, range(count)))
-    yield FleetOfRecord(authority.issuer.id, store, serials)
+    yield FleetOfRecord(issuer.id, store, serials)
     connection.close()

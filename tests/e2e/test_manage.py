@@ -175,4 +175,4 @@ def test_the_ca_is_shown(host: Host) -> None:
     assert (rows["issuing"]["id"], rows["root"]["id"]) == (host.site.issuer, host.site.root)
     assert "SCEP RA" in run("ca", "show", *settings).said
     missing = run("ca", "show", "--folder", str(host.site.folder / "nowhere"))
-    missing.assert_refused("root.pem")
+    missing.assert_refused("issuing.pem")

@@ -274,10 +274,10 @@ def test_a_renewed_responder_is_two_calls_and_one_signature(app: CountedApplicat
     """Whether the newest stands; then the next goes on record, before it is used."""
     ask(app, "26aa")
     forget(app)
-    assert app.responder.renew(app.clock()) is False
+    assert app.responder(app.issuer).renew(app.clock()) is False
     assert (app.requests, app.signatures) == (["GET certificates"], [])
     forget(app)
-    assert app.responder.renew(app.clock() + timedelta(days=1)) is True
+    assert app.responder(app.issuer).renew(app.clock() + timedelta(days=1)) is True
     assert app.requests == ["GET certificates", "POST certificates"]
     assert len(app.signatures) == 1
 
@@ -287,7 +287,7 @@ def test_a_crl_is_five_calls_and_one_signature(app: CountedApplication) -> None:
     app.publish()
     revoke_one(app)
     forget(app)
-    app.crl_publisher.publish()
+    app.crl_publisher(app.issuer).publish()
     assert app.requests == FULL
     assert len(app.signatures) == 1
 
@@ -299,12 +299,12 @@ def test_a_request_for_a_crl_is_a_look_more_and_one_that_is_covered_two_looks(
     changed_at = revoke_one(app)
     time.sleep(DELAY)
     forget(app)
-    assert app.crl_publisher.publish_change(changed_at)
+    assert app.crl_publisher(app.issuer).publish_change(changed_at)
     assert app.requests == ["HEAD pki", "HEAD pki", *FULL]
     assert len(app.signatures) == 1
     forget(app)
-    assert not app.crl_publisher.publish_change(changed_at)
-    assert not app.crl_publisher.is_due()
+    assert not app.crl_publisher(app.issuer).publish_change(changed_at)
+    assert not app.crl_publisher(app.issuer).is_due()
     assert app.requests == ["HEAD pki"] * 3
     assert app.signatures == []
 
@@ -319,7 +319,7 @@ def test_a_change_with_shards_and_deltas_is_four_signatures(
     changed_at = revoke_one(app)
     time.sleep(DELAY)
     forget(app)
-    assert app.crl_publisher.publish_change(changed_at)
+    assert app.crl_publisher(app.issuer).publish_change(changed_at)
     assert len(app.signatures) == 4
     assert app.requests.count("GET changes") == 2, "once to see which shard, once with its ETag in hand"
     assert app.requests.count("PUT pki") == 8

@@ -24,7 +24,7 @@ from tests.e2e.counted import CountedApplication
 from tests.e2e.site import POLICY
 from tests.programs import OpenSSL
 from tests.scep.authority import csr, self_signed
-from tests.vault.ceremony import install_ca
+from tests.vault.ceremony import install_ca, install_under
 from tests.vault.credential import AUDIENCE, FakeCredential
 from tests.vault.server import FakeVault
 from tests.vault.trouble import Replaces, Says
@@ -77,7 +77,7 @@ def app(vault: FakeVault, azurite: Azurite, unique_name: str, algorithm: str) ->
     """A worker that has served before."""
     install_ca(vault, BASE_URL, algorithm)
     application = VaultApplication(vault, azurite, unique_name)
-    _ = application.scep, application.revocations
+    _ = application.scep, application.revocations, application.issuer
     yield application
     application.close()
 
@@ -122,9 +122,8 @@ def test_an_enrolment_is_one_signature_of_the_vault_and_nothing_else(
     app.publish()
     assert vault.calls["keys/sign"] == 4
     crl = app.publications.read(f"crl/{app.issuer.id}.crl")
-    root_crl = app.ca_home.root_crl()
+    (root_crl,) = app.authorities.roster.root_crls.values()
     assert crl is not None
-    assert root_crl is not None
     for name, certificates in {
         "root": app.issuer.chain,
         "issuing": [app.issuer.certificate],
@@ -139,26 +138,30 @@ def test_an_enrolment_is_one_signature_of_the_vault_and_nothing_else(
 
 
 @pytest.mark.parametrize("algorithm", ["p-256"])
-def test_the_roots_crl_is_published_with_the_certificates(app: VaultApplication) -> None:
+def test_the_roots_crl_is_published_with_the_certificates(
+    vault: FakeVault, azurite: Azurite, unique_name: str, algorithm: str
+) -> None:
+    _, office = install_under(vault, BASE_URL, algorithm)
+    app = VaultApplication(vault, azurite, unique_name)
     app.publish()
     root = issuer_id(app.issuer.chain[-1].spki)
     published = app.publications.read(f"crl/{root}.crl")
     assert published is not None
-    assert published.data == app.ca_home.root_crl()
+    assert [published.data] == list(app.authorities.roster.root_crls.values())
     # The root signs the next one elsewhere; workers that run on publish that, and not what they began with.
-    chain = b"".join(pem("CERTIFICATE", each.der) for each in (app.issuer.certificate, *app.issuer.chain))
-    text = (chain + pem("X509 CRL", b"the next one")).decode()
-    app.vault_secrets.add("issuing-ca-chain", text, media_type="application/x-pem-file")
+    following = office.crl(app.clock() + timedelta(minutes=1))
+    app.vault_ca.keep_holdings(app.vault_ca.holdings().with_crl(following))
     app.publish()
     published = app.publications.read(f"crl/{root}.crl")
     assert published is not None
-    assert published.data == b"the next one"
+    assert published.data == following
+    app.close()
 
 
 @pytest.mark.parametrize("algorithm", ["p-256"])
 def test_what_needs_no_ca_signature_asks_the_vault_nothing(vault: FakeVault, app: VaultApplication) -> None:
     vault.calls.clear()
-    assert app.successor() is None
+    assert app.authorities.successor("device", app.clock()) is None
     assert app.ra.identities(app.clock())
     assert Attempt.make(app, challenge="wrong").send().status is PKIStatus.FAILURE
     assert not vault.calls
@@ -196,7 +199,7 @@ def test_an_ra_is_renewed_by_one_signature_and_one_secret(
     app.renew_ra()
     assert vault.calls["secrets/set"] == 0
     vault.calls.clear()
-    identity = app.ca_home.add_ra_identity(app.issuer, now=app.clock(), backdate=app.settings.backdate)
+    identity = app.ra_home.add_ra_identity(app.issuer, now=app.clock(), backdate=app.settings.backdate)
     assert vault.calls == {"secrets/set": 1, "keys/sign": 1}
     other = VaultApplication(vault, azurite, unique_name)
     assert identity.certificate.der in [each.certificate.der for each in other.ra.identities(other.clock())]

@@ -16,11 +16,11 @@ import azure.functions as func
 from cryptography.fernet import Fernet
 
 from shared import config
+from shared.ca.authorities import CAHome
 from shared.ca.authority import CertificateAuthority
-from shared.ca.issuer import Issuer
 from shared.ca.registration import RegistrationAuthority
+from shared.ca.roster import DEFAULT
 from shared.policy.profiles import Profiles
-from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.service import Records
 from shared.store.deliveries import DeliveryLog, DeliveryStore
 from shared.store.devices import DeviceStore, EventLog, HoldStore, ParkedEvents
@@ -51,6 +51,7 @@ from shared.store.ports import (
 from shared.store.traces import TraceStore
 from shared.wiring import Application
 from shared.wiring.events import BrakeCounter
+from tests.ca.homes import home_of
 from tests.ca.stores import order, template
 from tests.functions.memory import EMBEDDED
 from tests.scep.authority import CALLER_SECRET, NOW, POLICY, STATIC_SECRET, URL, World
@@ -185,16 +186,13 @@ class MemoryApplication(Application):
         return self.queues[name]
 
     @cached_property
-    def issuer(self) -> Issuer:
-        return self.world.issuer
+    def ca_homes(self) -> Mapping[str, CAHome]:
+        world = self.world
+        return {DEFAULT: home_of(world.issuer.certificate, world.issuing_key, world.root)}
 
     @cached_property
     def ra(self) -> RegistrationAuthority:
         return self.world.registration
-
-    @cached_property
-    def ca_publisher(self) -> CACertificatePublisher:
-        return CACertificatePublisher(self.issuer, self.publications, None)
 
 
 def request(

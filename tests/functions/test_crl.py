@@ -73,6 +73,7 @@ def test_all_that_stand_published_are_shown(parts: MemoryApplication) -> None:
         assert stored is not None
         read = parse_crl(stored.data)
         assert each == {
+            "issuer": parts.issuer.id,
             "url": each["url"],
             "number": read.number,
             "base": read.base,
@@ -103,7 +104,7 @@ def test_every_night_lost_changes_are_mended(app: MemoryApplication) -> None:
     app.publish()
     serial = lose_a_change(app)
     crl_timers.reconcile_crl(NO_TIMER)
-    found = app.blobs.read(app.crl_publisher.name)
+    found = app.blobs.read(app.crl_publisher(app.issuer).name)
     assert found is not None
     assert [entry.serial_hex for entry in parse_crl(found.data).entries()] == [serial]
 

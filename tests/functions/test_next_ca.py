@@ -11,6 +11,7 @@ from functions import scep
 from shared import wiring
 from shared.ca.ceremony import CAPlan, create, prepare_successor
 from shared.ca.folder import CAFolder
+from shared.ca.roster import DEFAULT
 from shared.cms.signed import SignedMessage
 from shared.cms.signing import parse_degenerate
 from tests.functions.application import LOCAL, MemoryApplication, call, request
@@ -22,7 +23,7 @@ class WithFolder(MemoryApplication):
 
     def __init__(self, folder: CAFolder) -> None:
         super().__init__(LOCAL)
-        self.ca_folder, self.issuer = folder, folder.issuer(URL)
+        self.ca_folder, self.ca_homes = folder, {DEFAULT: folder}
 
 
 @pytest.fixture
@@ -68,6 +69,6 @@ def test_what_issues_is_still_the_ca_of_today(kept: WithFolder) -> None:
     prepare_successor(kept.ca_folder, key="p-256", years=5, base_url=URL, now=NOW)
     assert kept.ca_folder.issuer(URL).id == kept.issuer.id
     certificates = parse_degenerate(get("GetCACert")[2])[0]
-    successor = kept.ca_folder.successor()
+    successor = kept.authorities.successor("device", NOW)
     assert successor is not None
-    assert successor.der not in certificates
+    assert successor.certificate.der not in certificates

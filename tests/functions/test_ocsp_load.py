@@ -82,9 +82,11 @@ def test_a_place_comes_back_however_it_ends(make: Make, body: bytes) -> None:
     assert [asyncio.run(told(body)) for _ in range(5)] == ["MALFORMED_REQUEST"] * 5
 
 
-def test_a_place_comes_back_from_a_fault_of_ours(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_place_comes_back_from_a_fault_of_ours(
+    make: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = make(SCEPTER_MAX_OCSP="1")
-    vars(app)["ocsp"] = None
+    monkeypatch.setattr(type(app), "ocsp", None)
     assert [asyncio.run(told(b"x")) for _ in range(3)] == ["INTERNAL_ERROR"] * 3
     assert "unexpected failure" in caplog.text
 

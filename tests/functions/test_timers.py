@@ -16,6 +16,8 @@ from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
 from shared.ca.registration import RegistrationAuthority
 from shared.ca.responder_files import ISSUING, ResponderFiles
+from shared.ca.responding import DelegatedResponder
+from shared.ca.roster import DEFAULT
 from shared.errors import StoreUnavailable
 from shared.store.ports import CertificateRecord, Status, Supersession
 from shared.wiring.stores import CRL_QUEUE
@@ -91,7 +93,7 @@ def status(app: MemoryApplication, record: CertificateRecord) -> Status:
 
 def test_superseded_certificates_are_revoked_and_the_crl_is_asked_for(app: MemoryApplication) -> None:
     old, new = issue(app, "1"), issue(app, "2")
-    app.store.remember(Supersession(NOW.date(), app.issuer.id, old.serial, new.serial))
+    app.store.remember(Supersession(NOW.date(), app.issuer.id, old.serial, new.serial, app.issuer.id))
     run(timers.revoke_superseded)
     assert (status(app, old), status(app, new)) == (Status.REVOKED, Status.GOOD)
     assert len(app.queues["crl-requests"].sent) == 1
@@ -104,7 +106,7 @@ class WithFolder(MemoryApplication):
         super().__init__(LOCAL)
         self.folder = folder
         self.ca_folder = folder
-        self.issuer = folder.issuer(URL)
+        self.ca_homes = {DEFAULT: folder}
         self.ra = RegistrationAuthority(folder.ra_identities)
 
 
@@ -133,7 +135,7 @@ def test_the_next_responder_is_made_daily_and_on_record(app: MemoryApplication, 
         kept.now = NOW + hours * HOUR
         run(timers.renew_responder)
         assert len(ResponderFiles(folder, ISSUING).load()) == count
-    newest = kept.responder.current(kept.now).certificate
+    newest = kept.responder(kept.issuer).current(kept.now).certificate
     assert newest.not_after == kept.now + 7 * DAY
     assert kept.store.find(kept.issuer.id, newest.serial_hex)
     kept.now += 8 * DAY
@@ -171,7 +173,7 @@ def test_a_run_that_fails_is_the_hosts_to_report(
     monkeypatch.setattr(app.blobs, "read", away)
     monkeypatch.setattr(app.store, "due", away)
     monkeypatch.setattr(app.ra, "needs_successor", away)
-    monkeypatch.setattr(app.responder, "renew", away)
+    monkeypatch.setattr(DelegatedResponder, "renew", away)
     monkeypatch.setattr(app.pending_requests, "all", away)
     with pytest.raises(StoreUnavailable):
         run(trigger)

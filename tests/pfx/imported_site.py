@@ -126,7 +126,7 @@ class ImportSite:
             "callers": CALLERS,
             "parcels": self.store,
             "requests": self.requests,
-            "recipients": ImportedRecipients(self.world.store, self.sealer, lambda: self.world.issuer.id),
+            "recipients": ImportedRecipients(self.world.store, self.sealer, self.world.issuer),
             "packer": packer,
             "deliveries": self.deliveries,
             "results": self.results,

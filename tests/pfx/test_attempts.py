@@ -261,7 +261,7 @@ def test_a_duplicate_that_fails_does_not_undo_what_succeeded(world: PKCSWorld) -
         raise PolicyViolation("the recipient's certificate is revoked meanwhile")
 
     records: Any = Watched(world.scep.store, "records", {"records.owned_by": overtaken_then_refused}, {})
-    slow = replace(world.pkcs, recipients=Recipients(records, world.scep.issuer.id))
+    slow = replace(world.pkcs, recipients=Recipients(records, world.scep.issuer))
     with pytest.raises(PolicyViolation):
         serve(slow, world)
     assert_whole(world)

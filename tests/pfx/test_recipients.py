@@ -121,7 +121,7 @@ def test_one_query_of_the_owner_and_a_read_of_what_could_serve(world: PKCSWorld)
 
     for number in range(20):
         world.enrol(number=1, days=10 + number, by=f"sealed:{number}")
-    counted = type(world.pkcs.recipients)(Counted(), world.scep.issuer.id)
+    counted = type(world.pkcs.recipients)(Counted(), world.scep.issuer)
     counted.find(None, rules(), device="dev1", user="", now=world.clock())
     assert calls == ["owned_by", "find"]
 

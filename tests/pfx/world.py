@@ -158,7 +158,7 @@ class PKCSWorld:
         urls = Callbacks(["hooks.example.org"], {"mdm": CALLBACK_SECRET}, sign)
         return PKCSIssuance(
             attempts=attempts,
-            recipients=Recipients(records, self.scep.issuer.id),
+            recipients=Recipients(records, self.scep.issuer),
             profiles=self.profiles,
             orders=self.orders,
             results=Results([RESULTS], lambda _: self.queue, self.callbacks, urls),

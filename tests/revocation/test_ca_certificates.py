@@ -10,6 +10,7 @@ from shared.ca.issuer import issuer_id
 from shared.cms.signing import parse_degenerate
 from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.store.memory import MemoryPublicationStore
+from tests.ca.homes import roster_of
 from tests.ca.tiers import Hierarchy, hierarchy_of
 from tests.programs import OpenSSL
 
@@ -21,7 +22,8 @@ def tiers() -> Hierarchy:
 
 def published(tiers: Hierarchy, *, root_crl: bool = True) -> MemoryPublicationStore:
     publications = MemoryPublicationStore()
-    publisher = CACertificatePublisher(tiers.issuer, publications, tiers.root_crl if root_crl else None)
+    roster = roster_of(tiers.issuer, tiers.root_crl if root_crl else None)
+    publisher = CACertificatePublisher(roster, publications)
     publisher.publish()
     publisher.publish()
     return publications

@@ -28,7 +28,7 @@ def superseder(ca: Authority) -> Superseder:
 def renewed(ca: Authority, *, due: date = TODAY) -> tuple[CertificateRecord, CertificateRecord]:
     """(predecessor, successor) with the predecessor on the list."""
     old, new = ca.issue(), ca.issue()
-    ca.store.remember(Supersession(due, ca.issuer.id, old.serial, new.serial))
+    ca.store.remember(Supersession(due, ca.issuer.id, old.serial, new.serial, ca.issuer.id))
     return old, new
 
 
@@ -81,14 +81,14 @@ def test_a_predecessor_lives_on_if_its_successor_does_not(ca: Authority, fate: s
 
 def test_a_predecessor_lives_on_if_its_successor_never_came_on_record(ca: Authority) -> None:
     old = ca.issue()
-    ca.store.remember(Supersession(NOW.date(), ca.issuer.id, old.serial, "25aa" + "00" * 17))
+    ca.store.remember(Supersession(NOW.date(), ca.issuer.id, old.serial, "25aa" + "00" * 17, ca.issuer.id))
     assert superseder(ca).run() == 0
     assert status(ca, old) is Status.GOOD
 
 
 def test_a_predecessor_that_is_not_on_record_is_crossed_off(ca: Authority) -> None:
     new = ca.issue()
-    ca.store.remember(Supersession(NOW.date(), ca.issuer.id, "25aa" + "00" * 17, new.serial))
+    ca.store.remember(Supersession(NOW.date(), ca.issuer.id, "25aa" + "00" * 17, new.serial, ca.issuer.id))
     superseder(ca).run()
     assert waiting(ca) == []
 

@@ -166,6 +166,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.root, issuing, issuing_key, self.ra = tiers(self.algorithm)
+        self.issuing_key = issuing_key
         self.issuer = Issuer(issuing, (self.root,), issuing_key, URL)
         self.profiles = Profiles.parse(POLICY)
         self.sealed = SealedChallenges([Fernet.generate_key()])
@@ -190,7 +191,7 @@ class World:
         authority, renewals = CertificateAuthority(self.issuer, records), Renewals(self.issuer, records)
         approvals = Approvals(self.requests, authority, renewals, DAY)
         return SCEPService(
-            issuer=self.issuer,
+            issuers=self.issuer,
             ra=registration or self.registration,
             enrolment=Enrolment(
                 authority=authority,

@@ -15,7 +15,6 @@ from shared.cms.enveloped import EnvelopedMessage
 from shared.cms.signing import parse_degenerate, sign_message
 from shared.errors import StoreUnavailable
 from shared.keys import software
-from shared.revocation.ca_certificates import CACertificatePublisher
 from shared.revocation.publication import CRLPublisher
 from shared.revocation.scopes import CRLPlan
 from shared.scep.client import Requester
@@ -190,10 +189,11 @@ def test_the_crl_of_the_root_covers_the_issuing_ca(world: World) -> None:
     root_key = software.generate("p-256")
     root = hierarchy.self_signed_root(root_key, Name.build([("CN", "Root")]), not_before=world.now, life=DAY)
     crl = hierarchy.root_crl(root, root_key, now=world.now, life=DAY)
-    CACertificatePublisher(world.issuer, world.publications, crl).publish()
+    name = f"crl/{issuer_id(world.root.spki)}.crl"
+    world.publications.put(name, crl, content_type="application/pkix-crl", max_age=60)
     content = named(world.issuer.certificate)
     assert opened(get_crl(world, content, self_signed()), self_signed()) == ((), (crl,))
-    assert world.publications.read(f"crl/{issuer_id(world.root.spki)}.crl") is not None
+    assert world.publications.read(name) is not None
 
 
 def test_the_crl_of_somebody_else_is_not_known(world: World) -> None:

@@ -80,7 +80,7 @@ def test_no_issuers_range_holds_another_issuers_rows(one: str, other: str) -> No
 @given(ANY_TEXT)
 def test_composite_keys_fit_too(text: str) -> None:
     change = RevocationChange(text, text, examples.NOW, None)
-    supersession = Supersession(date(2026, 4, 1), text, text, "")
+    supersession = Supersession(date(2026, 4, 1), text, text, "", text)
     for address in (
         addresses.of_record(text, text),
         addresses.of_change(change),

@@ -56,7 +56,7 @@ def test_records_come_back(
 
 @pytest.mark.parametrize(("row", "_read"), ROWS)
 def test_rows_are_flat_and_have_their_version(row: Row, _read: object) -> None:
-    assert row["schema_version"] == columns.SCHEMA_VERSION
+    assert row["schema_version"] == (rows.SUPERSESSION if "due" in row else columns.SCHEMA_VERSION)
     assert {type(value) for value in row.values()} <= {str, bytes, int}
 
 
@@ -68,7 +68,7 @@ def test_columns_of_other_versions_are_passed_over(row: Row, read: Callable[[Row
 @pytest.mark.parametrize(("row", "read"), ROWS)
 def test_a_newer_row_waits_for_a_newer_worker(row: Row, read: Callable[[Row], object]) -> None:
     with pytest.raises(StoreUnavailable):
-        read({**row, "schema_version": columns.SCHEMA_VERSION + 1})
+        read({**row, "schema_version": int(row["schema_version"]) + 1})
 
 
 @pytest.mark.parametrize(("row", "read"), ROWS)
@@ -104,3 +104,11 @@ def test_a_merge_carries_nothing_but_the_revocation() -> None:
         "revoked_by",
         "revocation_note",
     }
+
+
+def test_a_supersession_of_the_first_version_knew_one_issuer() -> None:
+    row = dict(rows.supersession_row(examples.supersession(successor_issuer="bb")))
+    del row["successor_issuer"]
+    assert rows.supersession_of({**row, "schema_version": 1}) == examples.supersession()
+    with pytest.raises(IssuanceFault):
+        rows.supersession_of(row)
