@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.intune.setup.draft import Draft, Platform
     from shared.intune.setup.roles import Need
     from shared.policy.profile import Profile
+    from shared.x509.certificate import Certificate
 
 
 class Setup(Tenants):
@@ -59,8 +60,7 @@ class Setup(Tenants):
         found = self.profiles.profiles.get(profile)
         if found is None:
             raise UnknownCertificate(f"no profile {profile!r:.60}", public="No such profile.")
-        chain = (self.issuer.certificate, *self.issuer.chain)
-        return drafts(Wishes(found, self._scep_url(found), chain, **wishes), platforms)
+        return drafts(Wishes(found, self._scep_url(found), self._chain_of(found.ca), **wishes), platforms)
 
     def check_integration(self, name: str) -> Iterator[Line]:
         """Look whether a tenant is set up as it has to be; nothing is changed. Raises UnknownCertificate."""
@@ -69,8 +69,11 @@ class Setup(Tenants):
         from shared.intune.setup.roles import GRAPH_ROLES
 
         values, needs = self.integration(name), {*self.needs(name), "status"}
-        urls = [self._scep_url(each) for each in self._profiles_of(name)]
-        reach = Reach(urls, (self.issuer.certificate, *self.issuer.chain)) if values.beta else None
+        urls: dict[str, list[str]] = {}
+        for profile in self._profiles_of(name):
+            urls.setdefault(profile.ca, []).append(self._scep_url(profile))
+        every = urls if values.beta else {}
+        reach = [Reach(each, self._chain_of(ca)) for ca, each in every.items()]
         roles = [role for role in GRAPH_ROLES if role.need in needs]
         return SetupCheck(self.intune_clients[name], roles, reach, self.clock).run()
 
@@ -94,7 +97,7 @@ class Setup(Tenants):
             integration=name,
             wire=self.intune_clients[name].wire,
             records=self.records,
-            issuers=(self.issuer.id,),
+            issuers=(self.issuer.id, *self.outside_names),
             profiles={profile.name: profile.platforms for profile in profiles},
             urls=[self._scep_url(profile) for profile in profiles],
             patience=timedelta(hours=self.settings.install_hours),
@@ -107,6 +110,11 @@ class Setup(Tenants):
         except DependencyError as error:
             problem = error
         note_round(self.notes, f"{name}.installations", self.clock(), content, problem)
+
+    def _chain_of(self, ca: str) -> tuple[Certificate, ...]:
+        """The CA that issues where a profile says `ca`, and its chain, root last."""
+        identity = self.identity_of(ca)
+        return (identity.certificate, *identity.chain)
 
     def _profiles_of(self, name: str) -> list[Profile]:
         """The profiles that an integration decides on."""

@@ -3,23 +3,29 @@ of every certificate under it, and every device for a new one. None is lost, non
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
 from fakes.microsoft import FakeIntune
 from functions import events, intune
+from local.azurite import Azurite
 from shared import wiring
 from shared.ca.authority import CertificateAuthority, Order
+from shared.store.memory import MemoryStore
 from shared.store.ports import CertificateRecord, Status
+from shared.wiring import Application
 from tests.ca.stores import template
-from tests.functions.application import queue_message
-from tests.intune.scene import Scene, device_uri
+from tests.functions.application import MemoryApplication, queue_message
+from tests.intune.scene import PROFILES, Scene, device_uri, settings_of
+from tests.scep.authority import POLICY
 
 AT_ONCE = 6
 BRAKE = 100
@@ -29,10 +35,28 @@ def device_id(number: int) -> str:
     return f"0d0c0b0a-1111-2222-3333-{number:012x}"
 
 
+class StoredApplication(MemoryApplication):
+    """The application of the tests with its tables in Azurite; what it sends goes to queues in memory."""
+
+
+for name in (
+    *("storage", "records", "supersessions", "_tables", "uses", "outbox", "failure_reports", "_table_outbox"),
+    *("devices", "event_log", "parked_events", "hold_store", "brake_counter", "notes", "directory"),
+):
+    setattr(StoredApplication, name, inspect.getattr_static(Application, name))
+
+
+def stored(fake: FakeIntune, azurite: Azurite, prefix: str, brake: int) -> Scene:
+    storage = {"AzureWebJobsStorage": azurite.connection_string, "SCEPTER_TABLE_PREFIX": prefix}
+    app = StoredApplication({**settings_of(fake), **storage}, SCEPTER_BRAKE_DEVICES=str(brake))
+    app.policy = POLICY + PROFILES
+    app.store = cast("MemoryStore", app.records)
+    return Scene(app, fake)
+
+
 @contextmanager
-def scene_of(fake: FakeIntune, brake: int) -> Iterator[Scene]:
-    fake.revocations.twice = True  # each item is handed out twice
-    scene = Scene.make(fake, SCEPTER_BRAKE_DEVICES=str(brake))
+def in_place(scene: Scene) -> Iterator[Scene]:
+    scene.fake.revocations.twice = True  # each item is handed out twice
     wiring.use(scene.app)
     try:
         yield scene
@@ -129,13 +153,27 @@ def _released(scene: Scene, count: int) -> None:
 
 @pytest.mark.parametrize("brake", [5, 1000])
 def test_forty_at_once(fake: FakeIntune, brake: int) -> None:
-    with scene_of(fake, brake) as scene:
+    with in_place(Scene.make(fake, SCEPTER_BRAKE_DEVICES=str(brake))) as scene:
         mass_edit(scene, 40, brake)
+
+
+@pytest.mark.azurite
+def test_forty_at_once_over_storage(fake: FakeIntune, azurite: Azurite, unique_name: str) -> None:
+    with in_place(stored(fake, azurite, unique_name, 5)) as scene:
+        mass_edit(scene, 40, 5)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("brake", [BRAKE, 10_000])
 def test_two_thousand_at_once(fake: FakeIntune, brake: int) -> None:
-    with scene_of(fake, brake) as scene:
+    with in_place(Scene.make(fake, SCEPTER_BRAKE_DEVICES=str(brake))) as scene:
         mass_edit(scene, 2000, brake)
+
+
+@pytest.mark.long
+@pytest.mark.azurite
+@pytest.mark.timeout(3000)
+def test_two_thousand_at_once_over_storage(fake: FakeIntune, azurite: Azurite, unique_name: str) -> None:
+    with in_place(stored(fake, azurite, unique_name, BRAKE)) as scene:
+        mass_edit(scene, 2000, BRAKE)

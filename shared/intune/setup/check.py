@@ -40,11 +40,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class SetupCheck:
-    """Of one integration. `roles` are Graph's that it needs; `reach` is None where Graph's beta is not asked."""
+    """Of one integration. `roles` are Graph's that it needs; `reach` is one for each CA that issues for it, none
+    where Graph's beta is not asked."""
 
     client: IntuneClient
     roles: Sequence[Role]
-    reach: Reach | None
+    reach: Sequence[Reach]
     clock: Callable[[], datetime]
 
     def run(self) -> Iterator[Line]:
@@ -55,8 +56,8 @@ class SetupCheck:
             if role.probe:
                 yield self._permission(role)
         yield self._dry_validation()
-        if self.reach is not None:
-            yield from self._reached(self.reach)
+        for reach in self.reach:
+            yield from self._reached(reach)
 
     def _services(self) -> Line:
         what = "discovery (Application.Read.All)"
