@@ -61,21 +61,7 @@ class OutsideAuthority:
 
     def issue(self, template: CertificateTemplate, order: Order, *, now: datetime) -> Issued:
         """As the port says. Raises IssuanceFault if the CA gives something other than was asked for."""
-        if not order.request:
-            raise IssuanceFault("an outside CA signs the request of whoever holds the key; there is none")
-        owner, key_hash = order.owners(template.subject)[0], hashlib.sha256(template.spki).hexdigest()
-        asking = Claim(
-            owner=f"{_ASKING}{owner}",
-            identity=order.identity,
-            issuer=self.issuer.id,
-            serial="",
-            tbs=b"",
-            key_hash=key_hash,
-            claimed_at=now,
-            profile=order.profile,
-            vouched_by=order.vouched_by,
-            challenge_minted_at=order.challenge_minted_at,
-        )
+        asking = asking_claim(self.issuer.id, template, order, now)
         try:
             self._store.claim(asking)
         except Conflict:
@@ -214,6 +200,24 @@ class OutsideAuthority:
             self._submissions.forget(submission)
         except PKIError as error:
             log.warning("submission %s is left over: %s", submission.id, error.reason)
+
+
+def asking_claim(issuer: str, template: CertificateTemplate, order: Order, now: datetime) -> Claim:
+    """The claim that says that this order is being asked for. Raises IssuanceFault without a request to send."""
+    if not order.request:
+        raise IssuanceFault("an outside CA signs the request of whoever holds the key; there is none")
+    return Claim(
+        owner=f"{_ASKING}{order.owners(template.subject)[0]}",
+        identity=order.identity,
+        issuer=issuer,
+        serial="",
+        tbs=b"",
+        key_hash=hashlib.sha256(template.spki).hexdigest(),
+        claimed_at=now,
+        profile=order.profile,
+        vouched_by=order.vouched_by,
+        challenge_minted_at=order.challenge_minted_at,
+    )
 
 
 def _refused(asking: Claim) -> Claim:

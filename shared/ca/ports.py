@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from shared.ca.issuers import CAIdentity
 from shared.ca.authority import Issued, Order
 from shared.errors import IssuerUnavailable
-from shared.store.ports import Claim
+from shared.store.ports import CertificateRecord, Claim
 from shared.x509.certificate import Certificate, CertificateTemplate
 from shared.x509.names import Name
 
@@ -34,6 +35,23 @@ class IssuingAuthority(Protocol):
 
     def find_claim(self, order: Order, subject: Name) -> Claim | None:
         """What was promised to this order, by one point read."""
+
+
+class Promising(Protocol):
+    """A CA that promises, signs and puts on record in steps, for whoever delivers between them: authority.py."""
+
+    def promiser(self, claim: Claim) -> CAIdentity:
+        """Who is named in what was promised. Raises ChallengeRejected if it is no more."""
+
+    def promise(self, template: CertificateTemplate, order: Order, *, now: datetime) -> Claim: ...
+
+    def sign(self, claim: Claim) -> Certificate: ...
+
+    def put_on_record(
+        self, claim: Claim, certificate: Certificate, order: Order, *, now: datetime
+    ) -> CertificateRecord: ...
+
+    def find_claim(self, order: Order, subject: Name) -> Claim | None: ...
 
 
 @dataclass(frozen=True, slots=True)

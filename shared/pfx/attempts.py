@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from shared.ca.authority import CertificateAuthority, Order
-from shared.ca.issuer import Issuer
+from shared.ca.authority import Order
+from shared.ca.issuers import CAIdentity
+from shared.ca.ports import Promising
 from shared.errors import ChallengeRejected, Conflict, IssuanceFault, PolicyViolation, RequestError
 from shared.keys import software
 from shared.keys.ports import SigningKey, public_key_info
@@ -28,7 +29,7 @@ from shared.policy.authorization import MadeHere
 from shared.policy.pkcs import SealingForm
 from shared.store.deliveries import Delivery
 from shared.store.ports import CertificateRecord, CertificateStore, Claim, Status
-from shared.x509.certificate import Certificate, verify_signature
+from shared.x509.certificate import Certificate, CertificateTemplate, verify_signature
 from shared.x509.names import Name
 
 log = logging.getLogger("scepter.pkcs")
@@ -79,15 +80,16 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Attempts:
     """`backdate` is how far notBefore lies in the past; keys come from `make_key`, by a profile's name for their kind,
-    and passwords from `make_password`."""
+    and passwords from `make_password`. Where the CA is an outside one, `request` makes what it is asked with."""
 
-    authority: CertificateAuthority
+    authority: Promising
     records: CertificateStore
     deliveries: Deliveries
     backdate: timedelta
     clock: Callable[[], datetime]
     make_key: Callable[[str], SigningKey] = lambda kind: software.generate(kind.lower())
     make_password: Callable[[], str] = fresh_password
+    request: Callable[[CertificateTemplate, SigningKey], bytes] | None = None
 
     def standing(self, job: Job) -> Standing:
         """How far the job has come. Raises StoreUnavailable, IssuanceFault."""
@@ -131,7 +133,10 @@ class Attempts:
         template = wanted.profile.authorize_made(
             made, key.public_key(), sid=wanted.sid, now=now, backdate=self.backdate, validity=wanted.validity
         )
-        claim = self.authority.promise(template, job.order(attempt), now=now)
+        order = job.order(attempt)
+        if self.request is not None:
+            order = replace(order, request=self.request(template, key))
+        claim = self.authority.promise(template, order, now=now)
         certificate = self.authority.sign(claim)
         issuer = self.authority.promiser(claim)
         content = self._package(job, wanted, key, certificate, issuer, recipient, forms)
@@ -154,7 +159,7 @@ class Attempts:
         wanted: Wanted,
         key: SigningKey,
         certificate: Certificate,
-        issuer: Issuer,
+        issuer: CAIdentity,
         recipient: Recipient,
         forms: tuple[SealingForm, ...],
     ) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.errors import IdReused, MalformedMessage, PolicyViolation, RequestError
@@ -33,6 +33,8 @@ class PKCSIssuance:
     orders: OrderLog
     results: Results
     clock: Callable[[], datetime]
+    others: Mapping[str, Attempts] = field(default_factory=dict)
+    """By the names of profiles whose certificates an outside CA issues."""
 
     def accept(self, order: PKCSOrder, caller: Caller) -> OrderEntry:
         """Put an order on record that will be served from the queue; what would be refused there is refused here.
@@ -74,7 +76,8 @@ class PKCSIssuance:
 
     def _record(self, order: PKCSOrder, caller: Caller, requested_at: datetime) -> CertificateRecord:
         job = _job(order, caller, requested_at)
-        standing = self.attempts.standing(job)
+        attempts = self._attempts(job)
+        standing = attempts.standing(job)
         if standing.record is not None:
             if standing.record.status is Status.REVOKED:
                 raise revoked(standing.record)
@@ -83,7 +86,7 @@ class PKCSIssuance:
             raise PolicyViolation(
                 "the order is older than 24 hours", public="The order is older than 24 hours."
             )
-        resumed = self.attempts.resume(job, standing)
+        resumed = attempts.resume(job, standing)
         if resumed is not None:
             return resumed
         wanted = check_order(order, caller, self.profiles)
@@ -92,12 +95,16 @@ class PKCSIssuance:
             order.recipient, wanted.rules, device=order.device_owner, user=order.user_owner, now=self.clock()
         )
         forms = choose_forms(recipient, wanted.rules.sealing, order.sealing)
-        return self.attempts.make(job, standing, wanted, recipient, forms)
+        return attempts.make(job, standing, wanted, recipient, forms)
 
     def _is_made(self, order: PKCSOrder, caller: Caller, requested_at: datetime) -> bool:
         """Whether the same order succeeded elsewhere meanwhile: then its failure here is nobody's concern."""
-        record = self.attempts.standing(_job(order, caller, requested_at)).record
+        job = _job(order, caller, requested_at)
+        record = self._attempts(job).standing(job).record
         return record is not None and record.status is not Status.REVOKED
+
+    def _attempts(self, job: Job) -> Attempts:
+        return self.others.get(job.profile, self.attempts)
 
     def _begin(self, order: PKCSOrder, caller: Caller, requested_at: datetime) -> OrderEntry:
         entry = self._entry(order, caller, requested_at)

@@ -26,7 +26,7 @@ REQUEST_LIFE: Final = timedelta(hours=24)
 """A request is served within this time or not at all: device events count on it."""
 
 SealingForm = Literal["rsa-oaep-256", "cms", "cms-pkcs1"]
-_WITHOUT_EFFECT: Final = ("approval", "ca", "certificate_only_renewal", "supersede", "legacy_algorithms")
+_WITHOUT_EFFECT: Final = ("approval", "certificate_only_renewal", "supersede", "legacy_algorithms")
 
 
 class PKCSRules(Entry):

@@ -29,6 +29,7 @@ from shared.wiring.named import checked
 
 if TYPE_CHECKING:
     from shared.ca.outside import OutsideAuthority
+    from shared.ca.outside_promises import OutsidePromises
 
 log = logging.getLogger("scepter")
 
@@ -149,6 +150,14 @@ class OutsideCAs(Authority):
         issuer, ca = self.outside_issuers[name], self.outside_ca(name)
         patience = timedelta(seconds=self._values(name).seconds) + _GRACE
         return lambda store: OutsideAuthority(issuer, ca, store, self.submissions, patience=patience)
+
+    def outside_promises(self, name: str) -> OutsidePromises:
+        """An outside CA for keys that are made here."""
+        from shared.ca.outside_promises import OutsidePromises
+
+        patience = timedelta(seconds=self._values(name).seconds) + _GRACE
+        issuer, ca = self.outside_issuers[name], self.outside_ca(name)
+        return OutsidePromises(issuer, ca, self.records, self.submissions, patience=patience)
 
     def _values(self, name: str) -> OutsideCASettings:
         return next(values for key, values in self.settings.outside_ca.items() if ca_name(key) == name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 from shared.devices.signature import sign
@@ -12,6 +14,7 @@ from shared.pfx.delivery_keys import DeliveryKeys
 from shared.pfx.issue import PKCSIssuance
 from shared.pfx.recipients import Recipients
 from shared.pfx.results import Results
+from shared.policy.profile import Profile
 from shared.store.connection import DELIVERIES
 from shared.store.deliveries import DeliveryLog, DeliveryStore
 from shared.store.delivery_tables import TableDeliveryLog, TableOrderLog
@@ -87,7 +90,18 @@ class Delivering(Revoking):
             orders=self.orders,
             results=self.results,
             clock=self.clock,
+            others={name: self._attempts_at(each.ca) for name, each in self._made_elsewhere()},
         )
+
+    def _made_elsewhere(self) -> Iterator[tuple[str, Profile]]:
+        """Profiles whose keys are made here and whose certificates an outside CA issues."""
+        found, outside = self.profiles.profiles.items(), self.outside_issuers
+        return ((name, each) for name, each in found if each.challenge == "pkcs" and each.ca in outside)
+
+    def _attempts_at(self, ca: str) -> Attempts:
+        from shared.ca.outside_promises import request_of
+
+        return replace(self.attempts, authority=self.outside_promises(ca), request=request_of)
 
     def purge_deliveries(self) -> int:
         """Remove deliveries whose time is over, and forget orders and acts of long ago, some of each; how many."""

@@ -39,6 +39,23 @@ C = { pattern = '[A-Z]{2}' }
 [profiles.outside.san]
 dns = { pattern = '[a-z0-9-]+\\.example\\.org' }
 email = { pattern = '[a-z0-9-]+@example\\.org' }
+
+[profiles.outside-machine]
+title = "Machines whose keys are made here and whose certificates others issue"
+holder = "device"
+challenge = "pkcs"
+ca = "others"
+key = ["P-256"]
+key_usage = { allowed = ["digitalSignature"] }
+extended_key_usage = { allowed = ["clientAuth"] }
+validity = 90
+
+[profiles.outside-machine.subject]
+CN = { pattern = '.+', required = true }
+
+[profiles.outside-machine.pkcs]
+subject = "CN={{DeviceName}}"
+sealing = ["cms"]
 """
 
 
@@ -61,7 +78,9 @@ def outside_site(folder: Path) -> Iterator[OutsideSite]:
         with (folder / "profiles.toml").open("a") as profiles:
             profiles.write(PROFILE)
         policy = (folder / "profiles.toml").read_text()
-        caller = policy.replace('profiles = ["device"', 'profiles = ["outside", "device"', 1)
+        caller = policy.replace(
+            'profiles = ["device"', 'profiles = ["outside", "outside-machine", "device"', 1
+        )
         (folder / "profiles.toml").write_text(caller)
         prefix = "SCEPTER_OUTSIDE_CA__OTHERS__"
         given = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,24 @@ def test_the_reply_and_getcacert_bring_the_outside_ca(host: Host, outside: Outsi
     caps = host.http.get("/scep/outside", params={"operation": "GetCACaps"}).text
     assert "GetNextCACert" not in caps
     assert enrolled(host, name).issuer.text() == "CN=Outside CA,O=Others"
+
+
+def test_a_key_that_is_made_here_is_certified_there(host: Host, outside: OutsideSite, name: str) -> None:
+    own = enrolment(host, f"CN={name}", host.challenge(f"CN={name}", device=name))
+    assert own.post(host).status is PKIStatus.SUCCESS  # by our CA: whom the password is sealed to
+    headers = {"Authorization": f"Bearer {host.site.values['SCEPTER_CALLER_SECRETS__DEMO']}"}
+    order = {"id": name, "profile": "outside-machine", "device": {"id": name, "deviceName": name}}
+    host.http.post("/pkcs/requests", json=order, headers=headers).raise_for_status()
+    deadline = time.monotonic() + 60
+    while (told := host.http.get(f"/pkcs/requests/{name}", headers=headers).json())["state"] == "accepted":
+        assert time.monotonic() < deadline, host.output()
+        time.sleep(0.2)
+    assert told["state"] == "delivered", told
+    assert int(told["serial"], 16) == outside.est.issued[-1].serial_number
+    (record,) = [
+        each for each in host.records(owner=f"device:{name}") if each["profile"] == "outside-machine"
+    ]
+    assert (record["issuer"], record["vouchedBy"]) == (outside.issuer, "pkcs:demo")
 
 
 def test_revoking_marks_the_record_and_says_that_it_is_no_more(host: Host, name: str) -> None:

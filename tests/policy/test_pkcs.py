@@ -70,7 +70,6 @@ def test_a_profile_makes_its_names() -> None:
         ({"key": ["RSA-2048", "P-256"]}, "key", "one kind of key"),
         ({"key": ["P-521"]}, "key", "one kind of key"),
         ({"approval": True}, "approval", "no effect"),
-        ({"ca": "others"}, "ca", "no effect"),
         ({"certificate_only_renewal": True}, "certificate_only_renewal", "no effect"),
         ({"supersede": 3}, "supersede", "no effect"),
         ({"legacy_algorithms": True}, "legacy_algorithms", "no effect"),
