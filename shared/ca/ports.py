@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from shared.ca.issuers import CAIdentity
 from shared.ca.authority import Issued, Order
+from shared.ca.issuers import CAIdentity
 from shared.errors import IssuerUnavailable
 from shared.store.ports import CertificateRecord, Claim
 from shared.x509.certificate import Certificate, CertificateTemplate

@@ -120,7 +120,7 @@ WHERE = {
     "always ready": APP,
 }
 REFUSED_IN_AZURE = {"ca_folder", "ca_key_password", "management_key"}
-GIVEN_BY_HAND = {"intune", "outside_ca"}
+GIVEN_BY_HAND = {"authorities", "intune", "outside_ca"}
 """Groups of values for each name: moreSettings in the parameters file."""
 
 
