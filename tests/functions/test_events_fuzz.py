@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import random
@@ -16,6 +15,7 @@ import pytest
 from tests.functions.application import EVENT_SECRET, MemoryApplication
 from tests.functions.test_events import EVENT, JAMF, basic, post, signed
 from tests.fuzz.mutation import mutated
+from tests.memory import held
 
 FULL = EVENT | {
     "version": 1,
@@ -92,14 +92,11 @@ def test_a_damaged_webhook_is_answered(app: MemoryApplication) -> None:
 def test_memory_does_not_grow(app: MemoryApplication) -> None:
     logging.getLogger("scepter.http").setLevel(logging.CRITICAL)  # what is captured of a log is not ours
     run(app, 1500, seed=1)
-    gc.collect()
     tracemalloc.start()
     run(app, 300, seed=2)
-    gc.collect()
-    before = tracemalloc.get_traced_memory()[0]
+    before = held("shared", "functions")
     run(app, 1500, seed=3)
-    gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
+    grown = held("shared", "functions") - before
     tracemalloc.stop()
     logging.getLogger("scepter.http").setLevel(logging.NOTSET)
     assert grown < 200_000, f"{grown} octets"

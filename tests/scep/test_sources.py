@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import threading
 import tracemalloc
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import RateExceeded
 from shared.scep.sources import MOST_SOURCES, SourceRate, network_of
+from tests.memory import held
 
 START = 1_700_000_040.0  # 20 s into a minute
 
@@ -100,13 +100,6 @@ def test_one_subscriber_is_one_source_whichever_address_it_takes() -> None:
     assert accepted(rate, "2001:db8:0:1::1") == 1
 
 
-def held() -> int:
-    """Bytes held by what the limit itself allocated: other tests leave threads that allocate too."""
-    gc.collect()
-    rooms = [tracemalloc.Filter(True, f"*{room}") for room in ("sources.py", "ipaddress.py", "/limits/*")]
-    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(rooms).traces)
-
-
 def test_a_flood_of_addresses_takes_bounded_memory() -> None:
     rate = SourceRate("100/minute", clock=Clock())
     flood = [f"{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}.9" for number in range(100_000)]
@@ -114,14 +107,14 @@ def test_a_flood_of_addresses_takes_bounded_memory() -> None:
     try:
         for source in flood[:MOST_SOURCES]:
             rate.count(source)
-        full = held()
+        full = held("shared/scep/sources.py")
         for source in flood[MOST_SOURCES:]:
             rate.count(source)
-        after = held()
+        after = held("shared/scep/sources.py")
     finally:
         tracemalloc.stop()
     assert len(rate) == MOST_SOURCES
-    assert 2**18 < full < 10 * 2**20
+    assert 2**15 < full < 10 * 2**20
     assert after < 1.5 * full
 
 
