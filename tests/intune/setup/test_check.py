@@ -13,9 +13,10 @@ from fakes.microsoft import Code, FakeIntune, Status
 from fakes.microsoft.entra import SCEP_ROLE
 from functions import tenants
 from shared import wiring
+from shared.ca.outside_issuer import OutsideIssuer
 from tests.functions.application import MANAGEMENT_KEY, MemoryApplication, body, call, request
 from tests.intune.scene import PROFILES, settings_of
-from tests.scep.authority import POLICY
+from tests.scep.authority import POLICY, tiers
 
 GROUP = "97000000-0000-4000-8000-000000000001"
 SCEP_TYPE = "#microsoft.graph.iosScepCertificateProfile"
@@ -164,3 +165,17 @@ def test_each_group_counts(app: MemoryApplication, fake: FakeIntune) -> None:
     fake.configurations.assigned[root].append("group-2")
     texts = [line["text"] for line in lines() if line["what"] == "assignments of SCEP"]
     assert any(text.endswith("reaches all of 3 groups") for text in texts)
+
+
+def test_a_profile_with_a_ca_of_others_wants_that_ones_certificates(fake: FakeIntune) -> None:
+    root, issuing = tiers("rsa-2048")[:2]
+    for app in application(fake):
+        app.policy = POLICY + PROFILES.replace("[profiles.intune]", '[profiles.intune]\nca = "example"')
+        vars(app)["outside_issuers"] = {"example": OutsideIssuer("example", issuing, (root,))}
+        drafts = {draft.key: draft for draft in app.intune_drafts("intune", ["ios"])}
+        told = drafts["ios.root"].properties["trustedRootCertificate"]
+        assert base64.b64decode(told) == root.der
+        _, scep = set_up(app, fake, root.der)
+        fake.configurations.assigned[scep] = [GROUP]
+        texts = [line["text"] for line in lines() if line["what"] == "assignments of SCEP"]
+        assert texts[0] == f"names {root.subject.text()}"
