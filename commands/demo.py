@@ -12,6 +12,7 @@ from rich.table import Table
 from commands import cert
 from commands.challenge import order_challenge
 from commands.demo_host import DemoHost
+from commands.demo_imported import show_imported
 from commands.demo_intune import intune
 from commands.demo_pkcs import show_pkcs
 from commands.demo_wipe import wipe
@@ -29,7 +30,7 @@ SANS = ["dns:laptop-0042.example.org"]
 
 
 def demo() -> None:
-    """Enrol a device over SCEP, refuse what must be refused, renew, deliver a key made here, revoke, wipe, list.
+    """Enrol a device over SCEP, refuse what must be refused, renew, deliver keys made here and elsewhere, wipe.
 
     The same again as Intune decides and asks. Takes seconds.
     """
@@ -64,6 +65,7 @@ class _Demo:
             second = _certificate(device.renew(SUBJECT, SANS))
         console().print(f"[green]renewed[/]   serial {second.serial_hex} replaces {first.serial_hex}")
         show_pkcs(self.host, "laptop-0042", device.key, self.watch)
+        show_imported(self.host, self.manage, "laptop-0042", device.key, self.watch)
         self._revoke(first)
         wipe(self.host, self.watch, "laptop-0042", second)
         intune(self.host, self.watch)

@@ -59,7 +59,7 @@ class DemoHost:
         with console().status("Making a CA of two tiers"):
             first_run = [sys.executable, "manage.py", "init", *settings]
             subprocess.run(first_run, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-            self._let_renew()
+            self._allow()
         environment = {
             **os.environ,
             **self.intune.settings,
@@ -114,10 +114,11 @@ class DemoHost:
         url, key = f"{self.url}/admin/functions/{name}", {"x-functions-key": self._master_key}
         httpx.post(url, json={}, headers=key, timeout=30, trust_env=False).raise_for_status()
 
-    def _let_renew(self) -> None:
-        """A demo does not wait for half a certificate's life: let it renew at once."""
+    def _allow(self) -> None:
+        """A demo does not wait for half a certificate's life: let it renew at once. Its caller may ask for PFX."""
         profiles = self.folder / "profiles.toml"
         text = profiles.read_text("utf-8").replace('renewal_window = "50%"', 'renewal_window = "100%"')
+        text = text.replace('# pfx = ["stored", "brought"]', 'pfx = ["stored"]')
         profiles.write_text(text + _PROFILE)
 
     def _wait(self, ready: Path) -> None:

@@ -62,22 +62,23 @@ def _use(folder: Path, opened: OpenedDelivery) -> None:
     work.mkdir()
     opened.write(work / "ann.p12")
     password = ("-passin", "file:ann.p12.password")
-    _openssl(work, "pkcs12", "-in", "ann.p12", *password, "-noenc", "-nocerts", "-out", "ann.key")
-    _openssl(work, "pkcs12", "-in", "ann.p12", *password, "-clcerts", "-nokeys", "-out", "ann.pem")
+    openssl(work, "pkcs12", "-in", "ann.p12", *password, "-noenc", "-nocerts", "-out", "ann.key")
+    openssl(work, "pkcs12", "-in", "ann.p12", *password, "-clcerts", "-nokeys", "-out", "ann.pem")
     signer = ("-signer", "ann.pem", "-inkey", "ann.key", "-certfile", str(folder / "ca" / "issuing.pem"))
     (work / "text").write_bytes(_TEXT)
-    _openssl(work, "cms", "-sign", "-nodetach", "-binary", *signer, "-in", "text", "-out", "signed")
+    openssl(work, "cms", "-sign", "-nodetach", "-binary", *signer, "-in", "text", "-out", "signed")
     trust = ("-CAfile", str(folder / "ca" / "root.pem"), "-purpose", "smimesign")
-    if _openssl(work, "cms", "-verify", "-binary", *trust, "-in", "signed") != _TEXT:
+    if openssl(work, "cms", "-verify", "-binary", *trust, "-in", "signed") != _TEXT:
         raise PKCSFailed("openssl cms -verify gives another text")
-    _openssl(work, "cms", "-encrypt", "-binary", "-aes-256-cbc", "-in", "text", "-out", "sealed", "ann.pem")
+    openssl(work, "cms", "-encrypt", "-binary", "-aes-256-cbc", "-in", "text", "-out", "sealed", "ann.pem")
     recipient = ("-recip", "ann.pem", "-inkey", "ann.key")
-    if _openssl(work, "cms", "-decrypt", "-binary", *recipient, "-in", "sealed") != _TEXT:
+    if openssl(work, "cms", "-decrypt", "-binary", *recipient, "-in", "sealed") != _TEXT:
         raise PKCSFailed("openssl cms -decrypt gives another text")
     console().print("[green]mail[/]      signed, verified, encrypted and decrypted by openssl cms")
 
 
-def _openssl(folder: Path, *arguments: str) -> bytes:
+def openssl(folder: Path, *arguments: str) -> bytes:
+    """What it prints. Raises PKCSFailed."""
     done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, check=False)
     if done.returncode:
         raise PKCSFailed(f"openssl {arguments[0]}: {done.stderr.decode(errors='replace')}")

@@ -1,4 +1,4 @@
-"""A client of `/pkcs/requests` and `/deliveries`: the caller who orders, and the device that fetches and opens."""
+"""A client of `/pkcs/requests`, `/pfx/requests` and `/deliveries`: the caller who orders, and the device that fetches and opens."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from shared.pfx.opening import open_sealed
 from shared.x509.certificate import Certificate
 
 _PAUSE = 0.2
+_WAITING = ("accepted", "begun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +42,46 @@ class OpenedDelivery:
 class PKCSClient:
     """Speaks to the function app at `url` as the caller that has `secret`."""
 
+    path = "/pkcs/requests"
+
     def __init__(self, url: str, secret: str) -> None:
         self._caller = {"Authorization": f"Bearer {secret}"}
         self._url = url.rstrip("/")
 
     def order(self, order: dict[str, Any]) -> dict[str, Any]:
         """How the order stands right after it was accepted. Raises DependencyError, RequestError."""
-        told: dict[str, Any] = self._call("POST", "/pkcs/requests", self._caller, json=order).json()
+        told: dict[str, Any] = self._call("POST", self.path, self._caller, json=order).json()
         return told
 
     def status(self, identifier: str) -> dict[str, Any]:
         """How an order stands now."""
-        told: dict[str, Any] = self._call("GET", f"/pkcs/requests/{identifier}", self._caller).json()
+        told: dict[str, Any] = self._call("GET", f"{self.path}/{identifier}", self._caller).json()
         return told
 
     def wait(self, identifier: str, seconds: float) -> dict[str, Any]:
         """How an order ended. Raises DependencyError if it has not within `seconds`, RequestError if it failed."""
         deadline = time.monotonic() + seconds
-        while (told := self.status(identifier))["state"] == "accepted":
+        while (told := self.status(identifier))["state"] in _WAITING:
             if time.monotonic() > deadline:
                 raise DependencyError(
                     f"order {identifier} is not done after {seconds:.0f} s; ask again later"
                 )
             time.sleep(_PAUSE)
         if told["state"] == "failed":
-            raise RequestError(f"order {identifier} failed: {told.get('reason', 'nobody knows why')}")
+            raise RequestError(
+                f"order {identifier} failed: {told.get('reason') or told.get('failure') or 'nobody knows why'}"
+            )
         return told
 
     def fetch(self, told: dict[str, Any], key: object) -> OpenedDelivery:
         """The delivery of an order, opened with the device's private key. Raises RequestError."""
+        return opened(self.fetch_document(told), key)
+
+    def fetch_document(self, told: dict[str, Any]) -> dict[str, Any]:
+        """The delivery of an order as it comes. Raises RequestError."""
         answer = self._call("GET", told["delivery"], {"Authorization": f"Bearer {told['key']}"})
-        return opened(json.loads(answer.content), key)
+        document: dict[str, Any] = json.loads(answer.content)
+        return document
 
     def acknowledge(self, told: dict[str, Any]) -> None:
         """The device has it."""
@@ -88,6 +98,12 @@ class PKCSClient:
         if answer.status_code >= 400:
             raise RequestError(f"{method} {path}: {answer.status_code} {answer.text.strip()}")
         return answer
+
+
+class PFXClient(PKCSClient):
+    """The same for imported PFX files."""
+
+    path = "/pfx/requests"
 
 
 def opened(document: dict[str, Any], key: object) -> OpenedDelivery:

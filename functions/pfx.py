@@ -69,7 +69,7 @@ def _receive(req: func.HttpRequest) -> func.HttpResponse:
         raise too_large(len(body), app.settings.largest_pfx)
     order, pfx = _apart(app, PFXOrder.parse(body), caller.name)
     request = order.request(caller.name)
-    known = app.imported_pfx.check(request)
+    known = app.imported_pfx.accept(request)
     if known is not None and known.state is RequestState.DELIVERED:
         return document(200, as_json(known) | _door(caller.name, order.id))
     if pfx is not None and order.parcel is not None and order.parcel.blob is not None:

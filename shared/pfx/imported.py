@@ -51,13 +51,14 @@ class ImportedPFX:
     results: Results
     clock: Callable[[], datetime]
 
-    def check(self, request: PFXRequest) -> PFXRequestEntry | None:
-        """What can be said at once, while the caller listens; returns what is on record of the request already.
+    def accept(self, request: PFXRequest) -> PFXRequestEntry | None:
+        """Put a request on record that will be handled from the queue; what can be refused while the caller listens is
+        refused. Returns what was on record of the request already.
 
         Raises MalformedMessage, also where the id was another request's; AlgorithmRefused, PolicyViolation.
         """
         self._check(request)
-        known = self.requests.find(request.caller, request.id)
+        known = self.requests.begin(self._entry(request))
         _check_same(known, request)
         return known
 

@@ -122,7 +122,7 @@ def test_an_id_means_one_request(site: ImportSite) -> None:
     site.enrol("dev2")
     site.keep()
     first = site.service.handle(request())
-    for refuse in (site.service.handle, site.service.check):
+    for refuse in (site.service.handle, site.service.accept):
         with pytest.raises(MalformedMessage, match="made before, and otherwise"):
             refuse(request(device="dev2"))
     assert site.requests.find("mdm", "request-1") == first
@@ -418,7 +418,7 @@ def test_who_may_not_ask_is_refused_and_on_record(
 def test_what_can_be_said_at_once_is(site: ImportSite) -> None:
     site.enrol()
     site.keep()
-    assert site.service.check(request()) is None
+    assert site.service.accept(request()) is None
     parcel = brought(site, holder(), padding="OaepSha512")
     for wrong, error in (
         (request(parcel=parcel), AlgorithmRefused),
@@ -426,7 +426,7 @@ def test_what_can_be_said_at_once_is(site: ImportSite) -> None:
         (request(certificate=b"junk"), MalformedMessage),
     ):
         with pytest.raises(error):
-            site.service.check(wrong)
+            site.service.accept(wrong)
     assert site.requests.find("mdm", "request-1") is None
 
 
@@ -437,7 +437,7 @@ def test_a_caller_brings_no_file_of_another(site: ImportSite) -> None:
         site.service.handle(request(parcel=parcel))
     for blob in ("stored/a/b.pfx", "brought/mdmx/a.pfx", "brought/a.pfx"):
         with pytest.raises(PolicyViolation):
-            site.service.check(request(parcel=replace(parcel, blob=blob)))
+            site.service.accept(request(parcel=replace(parcel, blob=blob)))
     assert site.service.handle(request(caller="anyone", parcel=parcel)).state is RequestState.DELIVERED
 
 
@@ -494,7 +494,7 @@ def test_results_go_to_allowed_queues_only(site: ImportSite) -> None:
     site.enrol()
     site.keep()
     with pytest.raises(PolicyViolation, match="SCEPTER_RESULT_QUEUES"):
-        site.service.check(request(result=ResultTarget(queue="another-queue")))
+        site.service.accept(request(result=ResultTarget(queue="another-queue")))
     assert site.queue.sent == []
 
 
