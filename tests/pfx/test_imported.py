@@ -426,8 +426,11 @@ def test_what_can_be_said_at_once_is(site: ImportSite) -> None:
         (request(certificate=b"junk"), MalformedMessage),
     ):
         with pytest.raises(error):
-            site.service.accept(wrong)
-    assert site.requests.find("mdm", "request-1") is None
+            site.service.accept(replace(wrong, id="request-2"))
+    assert site.requests.find("mdm", "request-2") is None
+    begun = site.requests.find("mdm", "request-1")
+    assert begun is not None
+    assert begun.state is RequestState.BEGUN
 
 
 def test_a_caller_brings_no_file_of_another(site: ImportSite) -> None:
