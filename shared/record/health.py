@@ -1,4 +1,4 @@
-"""What an administrator should know on Monday morning: each finding with what to do about it."""
+"""What an administrator should know: each finding with what to do about it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from shared.record.recorder import Recorder
 from shared.wiring.answering import Answering
 from shared.wiring.enrolling import Enrolling
 from shared.wiring.imported import Imported
-from shared.wiring.monday import Monday
+from shared.wiring.operations import Operations
 
 _MOST_PURGED = 20_000
 """Rows in one run of the timer: seconds, where the platform allows minutes."""
@@ -24,7 +24,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Application(Enrolling, Imported, Monday, Answering):
+class Application(Enrolling, Imported, Operations, Answering):
     """Everything a trigger may call. Parts are built on first use; building one twice in a race is harmless."""
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from functions import event_timers, events, monday, revocations
+from functions import event_timers, events, operations, revocations
 from shared.store.devices import FleetCount
 from shared.store.ports import Status
 from tests.functions.application import (
@@ -42,12 +42,12 @@ TRIGGERS = [
     (revocations.list_parked, "GET"),
     (revocations.decide_parked, "POST"),
     (revocations.undo_holds, "POST"),
-    (monday.list_events, "GET"),
-    (monday.preview_event, "POST"),
-    (monday.list_queues, "GET"),
-    (monday.show_poison, "GET"),
-    (monday.redrive_queue, "POST"),
-    (monday.health, "GET"),
+    (operations.list_events, "GET"),
+    (operations.preview_event, "POST"),
+    (operations.list_queues, "GET"),
+    (operations.show_poison, "GET"),
+    (operations.redrive_queue, "POST"),
+    (operations.health, "GET"),
 ]
 
 
@@ -121,7 +121,9 @@ def test_parked_events_are_listed_released_and_discarded(app: MemoryApplication)
     assert [record.status for record in app.store.records(app.issuer.id)].count(Status.REVOKED) == 3
     assert body(ask(revocations.decide_parked, "POST", {"action": "discard"})) == {"count": 2}
     assert body(ask(revocations.decide_parked, "POST", {"action": "discard"})) == {"count": 0}
-    states = [row["state"] for row in body(ask(monday.list_events, "GET", query="?source=generic"))["events"]]
+    states = [
+        row["state"] for row in body(ask(operations.list_events, "GET", query="?source=generic"))["events"]
+    ]
     assert sorted(states) == ["applied"] * 3 + ["discarded"] * 2
 
 
@@ -172,21 +174,21 @@ def test_old_events_are_forgotten_by_timer(app: MemoryApplication) -> None:
 
 def test_queues_are_listed_looked_into_and_driven_back(app: MemoryApplication) -> None:
     events.handle_device_event(queue_message(EVENT | {"occurredAt": (NOW + DAY).isoformat()}))
-    rows = body(ask(monday.list_queues, "GET"))["queues"]
+    rows = body(ask(operations.list_queues, "GET"))["queues"]
     assert {row["name"]: row["poison"] for row in rows if row["poison"]} == {"device-events": 1}
     assert {"crl-requests", "device-events", "pfx-requests"} <= {row["name"] for row in rows}
-    (message,) = body(ask(monday.show_poison, "GET", name="device-events"))["messages"]
+    (message,) = body(ask(operations.show_poison, "GET", name="device-events"))["messages"]
     assert (message["redrivable"], "happens at" in message["reason"]) == (True, True)
     record = issue(app)
     app.now += DAY
-    assert body(ask(monday.redrive_queue, "POST", name="device-events")) == {"moved": 1, "stuck": 0}
+    assert body(ask(operations.redrive_queue, "POST", name="device-events")) == {"moved": 1, "stuck": 0}
     handle(app)
     assert status(app, record) is Status.REVOKED
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "device-events-poison", "x" * 500])
 def test_a_queue_that_is_not_ours_is_not_found(app: MemoryApplication, name: str) -> None:
-    for trigger, method in ((monday.show_poison, "GET"), (monday.redrive_queue, "POST")):
+    for trigger, method in ((operations.show_poison, "GET"), (operations.redrive_queue, "POST")):
         response = ask(trigger, method, name=name)
         assert response.status_code == 404
         assert "crl-requests" in text(response)
@@ -194,7 +196,7 @@ def test_a_queue_that_is_not_ours_is_not_found(app: MemoryApplication, name: str
 
 def test_health_tells_all_and_the_worst(app: MemoryApplication) -> None:
     parked(app)
-    first = body(ask(monday.health, "GET"))
+    first = body(ask(operations.health, "GET"))
     assert first["level"] == "critical"
     (crl,) = [finding for finding in first["findings"] if finding["subject"] == "CRL"]
     assert "none is published" in crl["text"]
@@ -203,5 +205,7 @@ def test_health_tells_all_and_the_worst(app: MemoryApplication) -> None:
     ]
     ask(revocations.decide_parked, "POST", {"action": "discard"})
     app.publish()
-    levels = {finding["subject"]: finding["level"] for finding in body(ask(monday.health, "GET"))["findings"]}
+    levels = {
+        finding["subject"]: finding["level"] for finding in body(ask(operations.health, "GET"))["findings"]
+    }
     assert levels["CRL"] == levels["brake"] == levels["queue device-events"] == "ok"

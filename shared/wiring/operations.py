@@ -17,8 +17,8 @@ from shared.wiring.setup import Setup
 from shared.wiring.stores import QUEUES
 
 
-class Monday(Setup, Answering):
-    """What an administrator looks at on Monday morning."""
+class Operations(Setup, Answering):
+    """What an administrator looks at."""
 
     @cached_property
     def poison(self) -> dict[str, Poison]:
