@@ -1,4 +1,4 @@
-"""The demo's part on imported PFX: an old mail certificate of another CA reaches a device that reads old mail with it."""
+"""The demo on imported PFX: an old mail certificate of another CA reaches a device, which reads old mail with it."""
 
 from __future__ import annotations
 
