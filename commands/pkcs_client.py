@@ -1,4 +1,4 @@
-"""A client of `/pkcs/requests`, `/pfx/requests` and `/deliveries`: who orders, and the device that fetches and opens."""
+"""A client of the paths for orders and deliveries: the caller who orders, and the device that fetches and opens."""
 
 from __future__ import annotations
 
