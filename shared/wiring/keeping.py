@@ -14,6 +14,8 @@ from shared.config import SettingsError
 from shared.store.backup.places import ContainerPlace, Place, QueuePlace, TablePlace
 from shared.store.connection import PRIVATE, PUBLICATIONS, TABLES
 from shared.store.entity_table import EntityTable
+from shared.store.ports import KeptQueue, Queue
+from shared.store.queues import StorageKeptQueue, StorageQueue
 from shared.wiring.stores import QUEUES, storage_connection
 
 STORAGE: Final = "AzureWebJobsStorage"
@@ -73,6 +75,19 @@ class Keeping:
     def entity_table(self, name: str) -> EntityTable:
         """The same, to write to."""
         return EntityTable(self._storage.table(name))
+
+    def tables(self) -> Mapping[str, EntityTable]:
+        """Every table by its name."""
+        return {name: self.entity_table(name) for name in TABLES}
+
+    def kept_queues(self) -> Mapping[str, tuple[KeptQueue, Queue]]:
+        """The queues that nobody listens to, to look into and to send to."""
+        storage = self._storage
+        return {
+            name: (StorageKeptQueue(storage.raw_queue(name)), StorageQueue(storage.queue(name)))
+            for name in _ALL_QUEUES
+            if name.endswith("-poison")
+        }
 
     def _container(self, name: str) -> ContainerPlace:
         return ContainerPlace(self._storage.container(name))

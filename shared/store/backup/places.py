@@ -60,7 +60,7 @@ class TablePlace:
                 yield item_of(row)
 
     def count(self) -> int:
-        return sum(1 for _ in self._table.everything("count", only_keys=True))
+        return sum(1 for _ in self._table.everything("count", select=("PartitionKey", "RowKey")))
 
     def groups(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         for _, rows in groupby(items, key=lambda item: item["PartitionKey"]):
