@@ -12,7 +12,7 @@ from commands.session import DEFAULT_SETTINGS
 from tests.infra.test_bicep import ROOT
 from tests.infra.test_pages import commands, faults
 
-PAGES = ("backup.md", "upgrade.md")
+PAGES = ("backup.md", "upgrade.md", "migrating.md", "threat-model.md")
 
 
 def page(name: str) -> str:
@@ -24,7 +24,7 @@ def test_every_command_of_the_page_is_one(name: str) -> None:
     text = page(name)
     lines = [line.strip() for line in commands(re.sub(r"(?m)^ +", "", text))]
     lines += [f"python {words}" for words in re.findall(r"`(manage\.py [a-z][^`]*)`", text)]
-    assert len(lines) > 3
+    assert lines or name == "threat-model.md"
     assert {line: list(faults(line)) for line in lines if list(faults(line))} == {}
 
 
