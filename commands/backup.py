@@ -107,12 +107,10 @@ def restore(
 
 def environment(settings: Path, account: str, storage: str) -> Mapping[str, str]:
     """How to reach storage: as asked, else as the environment says, else as the settings file does."""
-    found = {
-        name: value
-        for source in (local_values(settings), os.environ)
-        for name, value in source.items()
-        if name.startswith(STORAGE) or name == PREFIX
-    }
+    sources = (os.environ, local_values(settings))
+    found = next(filter(None, map(_of_storage, sources)), {})  # one of them whole: two would be no account
+    if prefix := [source[PREFIX] for source in sources if source.get(PREFIX)]:
+        found[PREFIX] = prefix[0]
     if storage:
         found[STORAGE] = storage
     if account:
@@ -121,6 +119,10 @@ def environment(settings: Path, account: str, storage: str) -> Mapping[str, str]
         for kind in ("blob", "queue", "table"):
             found[f"{STORAGE}__{kind}ServiceUri"] = f"https://{account}.{kind}.core.windows.net"
     return found
+
+
+def _of_storage(source: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in source.items() if name.startswith(STORAGE)}
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class Tally:
 def upgrade_table(name: str, table: EntityTable, ladder: Ladder, *, write: bool, progress: Progress) -> Tally:
     """Migrate the rows of a table; without `write`, only count. Raises StoreUnavailable."""
     tally = Tally(name, ladder.current(name))
-    for row in table.everything("upgrade", select=_COLUMNS):
+    for row in table.everything(f"table {name}", select=_COLUMNS):
         if tally.count(row.get("schema_version")) and write:
             _migrate(Address(row["PartitionKey"], row["RowKey"]), table, ladder, tally)
         progress(name, tally.seen)

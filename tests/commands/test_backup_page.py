@@ -54,5 +54,9 @@ def test_storage_is_where_the_command_is_told(monkeypatch: pytest.MonkeyPatch, t
         for kind in ("blob", "queue", "table")
     }
     monkeypatch.delenv("AzureWebJobsStorage")
+    assert environment(file, "", "") == {
+        "AzureWebJobsStorage__clientId": "the app's",
+        "SCEPTER_TABLE_PREFIX": "x",
+    }
     monkeypatch.delenv("AzureWebJobsStorage__clientId")
     assert environment(file, "", "") == {"AzureWebJobsStorage": "of the file", "SCEPTER_TABLE_PREFIX": "x"}

@@ -16,7 +16,7 @@ from azure.data.tables import EdmType, EntityProperty
 from azure.storage.blob import ContentSettings
 
 from local.azurite import Azurite
-from shared.errors import IntegrityFailure, MalformedMessage, RequestError
+from shared.errors import IntegrityFailure, MalformedMessage, RequestError, StoreUnavailable
 from shared.store.backup.folder import BackupFolder
 from shared.store.backup.places import ContainerPlace, Place, QueuePlace, TablePlace
 from shared.store.backup.restoring import matched, refuse_unless_empty, restore
@@ -227,6 +227,13 @@ def test_a_restore_refuses_what_is_not_empty_and_merges_when_asked(
     assert [(each.written, each.kept) for each in again] == [(0, 4), (0, len(KEYS)), (0, 2)]
 
 
+def test_storage_that_is_another_is_named(storages: tuple[Storage, Storage], tmp_path: Path) -> None:
+    full, _ = storages
+    full.table.delete_table()
+    with pytest.raises(StoreUnavailable, match="table things: storage says 404 TableNotFound"):
+        saved(full, tmp_path / "backup")
+
+
 def test_messages_that_cannot_be_seen_are_told(storages: tuple[Storage, Storage], tmp_path: Path) -> None:
     full, _ = storages
     for number in range(38):
@@ -245,6 +252,10 @@ def test_a_backup_of_a_later_version_is_refused(storages: tuple[Storage, Storage
     manifest = folder.path / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 2}))
     with pytest.raises(MalformedMessage, match="does not know"):
+        folder.verify()
+    parts = [{"kind": "table", "name": "../../other", "count": 0, "bytes": 0, "sha256": ""}]
+    manifest.write_text(json.dumps({"format": 1, "started_at": "", "finished_at": "now", "parts": parts}))
+    with pytest.raises(MalformedMessage, match="not a manifest"):
         folder.verify()
     manifest.write_text("[]")
     with pytest.raises(MalformedMessage, match="not a manifest"):

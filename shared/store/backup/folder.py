@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from shared.store.backup.values import Item
 
 FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
+_NAME: Final = re.compile("(table|container|queue)-[A-Za-z0-9-]+").fullmatch
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Part:
     bytes: int
     sha256: str
     left: int = 0
+
+    def __post_init__(self) -> None:
+        if not _NAME(f"{self.kind}-{self.name}"):  # it becomes the name of a file
+            raise ValueError(self.name)
 
     @property
     def file(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, Protocol, cast
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient, ContentSettings
 from azure.storage.queue import QueueClient
 
@@ -15,7 +15,7 @@ from shared.errors import Conflict, MalformedMessage
 from shared.store.backup.values import Item, item_of, row_of
 from shared.store.columns import Row
 from shared.store.entity_table import BATCH, EntityTable
-from shared.store.faults import translate
+from shared.store.faults import is_missing, translate
 from shared.store.queues import StorageKeptQueue
 
 _PEEKED = 32
@@ -55,12 +55,12 @@ class TablePlace:
 
     def items(self, after: Item | None = None) -> Iterator[Item]:
         behind = _keys(after) if after else None
-        for row in self._table.everything("backup", since=behind[0] if behind else ""):
+        for row in self._table.everything(f"table {self.name}", since=behind[0] if behind else ""):
             if behind is None or _keys(row) > behind:
                 yield item_of(row)
 
     def count(self) -> int:
-        return sum(1 for _ in self._table.everything("count", select=("PartitionKey", "RowKey")))
+        return sum(1 for _ in self._table.everything(f"table {self.name}", select=("PartitionKey", "RowKey")))
 
     def groups(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         for _, rows in groupby(items, key=lambda item: item["PartitionKey"]):
@@ -104,13 +104,16 @@ class ContainerPlace:
                 if after is None or found.name > after["name"]:
                     yield from self._read(found.name)
         except AzureError as error:
-            raise translate(error, "backup") from None
+            raise translate(error, f"container {self.name}") from None
 
     def _read(self, name: str) -> Iterator[Item]:
-        if not self._container.get_blob_client(name).exists():
-            return  # deleted since it was listed
-        download = self._container.get_blob_client(name).download_blob()
-        content, told = download.readall(), download.properties
+        try:
+            download = self._container.get_blob_client(name).download_blob()
+            content, told = download.readall(), download.properties
+        except ResourceNotFoundError as error:
+            if is_missing(error):
+                return  # deleted since it was listed
+            raise
         yield {
             "name": name,
             "type": told.content_settings.content_type,
@@ -123,7 +126,7 @@ class ContainerPlace:
         try:
             return sum(1 for _ in self._container.list_blob_names())
         except AzureError as error:
-            raise translate(error, "count") from None
+            raise translate(error, f"container {self.name}") from None
 
     def groups(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         return ([item] for item in items)
@@ -185,7 +188,7 @@ class QueuePlace:
         try:
             return [str(found.content) for found in self._queue.peek_messages(_PEEKED)]
         except AzureError as error:
-            raise translate(error, "backup") from None
+            raise translate(error, f"queue {self.name}") from None
 
 
 def _keys(row: Any) -> tuple[str, str]:  # noqa: ANN401 - a row of either kind
