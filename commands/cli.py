@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from commands import (
+    backup,
     ca,
     cert,
     challenge,
@@ -25,6 +26,7 @@ from commands import (
     revocation,
     scep,
     trace,
+    upgrade,
 )
 from commands.session import console
 from shared.config import SettingsError
@@ -50,6 +52,9 @@ cli.add_typer(intune.cli, name="intune", help="Microsoft Intune: set a tenant up
 cli.add_typer(crl.cli, name="crl", help="The certificate revocation lists: publish, show, reconcile.")
 cli.add_typer(pfx.cli, name="pfx", help="PFX files made elsewhere: import, list, delete, rekey.")
 cli.add_typer(scep.cli, name="scep", help="A SCEP client, for trying a server out.")
+cli.command("backup", help="All that is on record, to a folder.")(backup.backup)
+cli.command("restore", help="A backup, to storage.")(backup.restore)
+cli.command("upgrade", help="Rows and messages of a former schema version, to this one's.")(upgrade.upgrade)
 cli.command("health", help="How it all is, and what to do about it.")(health.health)
 cli.command("trace", help="What happened to a transaction, step by step.")(trace.trace)
 cli.command("init", help="What this machine needs before the first run: settings, profiles, a CA.")(

@@ -160,6 +160,11 @@ class EntityTable:
         parameters = {"first": keys.first, "beyond": keys.beyond, **(given or {})}
         return self._scan(act, query, parameters, select=list(select) or None, **_PATIENT)
 
+    def everything(self, act: str, *, since: str = "", select: Sequence[str] = ()) -> Iterator[TableEntity]:
+        """The rows of the whole table from the partition `since` on, in order; whole, or the columns `select`."""
+        columns = list(select) or None
+        return self._scan(act, "PartitionKey ge @since", {"since": since}, select=columns, **_PATIENT)
+
     def purge(self, keys: Range, most: int, act: str) -> int:
         """Delete the rows of a range of partitions, the first `most` of them; returns how many."""
         deleted = 0

@@ -45,7 +45,7 @@ class Stores:
 
     @cached_property
     def storage(self) -> StorageConnection:
-        connection = _storage_connection(self.environment, self.settings.table_prefix)
+        connection = storage_connection(self.environment, self.settings.table_prefix)
         if (
             self.environment.get("AzureWebJobsStorage") and not self.in_azure
         ):  # else the infrastructure makes them
@@ -114,7 +114,7 @@ class Stores:
         return StorageKeptQueue(self.storage.raw_queue(name))
 
 
-def _storage_connection(environment: Mapping[str, str], table_prefix: str) -> StorageConnection:
+def storage_connection(environment: Mapping[str, str], table_prefix: str) -> StorageConnection:
     """By the names that the platform's own bindings use: a connection string, or service URIs and an identity."""
     name = "AzureWebJobsStorage"
     if environment.get(name):
