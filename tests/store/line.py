@@ -36,9 +36,16 @@ def serving(*answers: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Line
     line = Line(list(answers))
 
     class Handler(socketserver.StreamRequestHandler):
+        def _head(self) -> bytes:
+            """Lines up to an empty one; nothing at the end of the connection, where readline gives nothing for ever."""
+            lines = []
+            while (read := self.rfile.readline()) not in (b"\r\n", b""):
+                lines.append(read)
+            return b"".join(lines)
+
         def handle(self) -> None:
             line.connections += 1
-            while head := b"".join(iter(self.rfile.readline, b"\r\n")):
+            while head := self._head():
                 length = _LENGTH.search(head)
                 line.requests.append(head + b"\r\n" + self.rfile.read(int(length[1]) if length else 0))
                 said = line.answers.pop(0)
