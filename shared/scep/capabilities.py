@@ -30,11 +30,10 @@ def ca_certificates(
 ) -> bytes:
     """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, the issuing CA, by setting its chain.
 
-    Where the RA is of another CA, one of `others`, that is there too, so that a path leads to the RA.
+    Where the RA is of another CA, one of `others`, that comes next with its chain: clients judge the RA by what follows.
     """
     of_ra = () if ra.is_of(issuer.certificate) else [each for each in others if ra.is_of(each.certificate)]
-    authorities = [issuer, *of_ra]
-    found = [ra.certificate, *(each.certificate for each in authorities)]
-    if with_root:
-        found += [certificate for each in authorities for certificate in each.chain]
+    found = [ra.certificate]
+    for authority in (*of_ra, issuer):
+        found += [authority.certificate, *(authority.chain if with_root else ())]
     return degenerate(list(dict.fromkeys(certificate.der for certificate in found)))

@@ -332,6 +332,7 @@ TABLE: dict[type[PKIError], str] = {
     errors.IssuancePending: "TRY_LATER",
     errors.Overloaded: "TRY_LATER",
     errors.Conflict: "TRY_LATER",
+    errors.IdReused: "MALFORMED_REQUEST",
     errors.IssuanceFault: "INTERNAL_ERROR",
 }
 
