@@ -101,8 +101,9 @@ def restore(
         | {"written": each.written, "kept": each.kept, "there": each.there}
         for each in done
     ]
+    told = [row for row in rows if json or row["backup"] or row["there"]]
     columns = ("kind", "name", "backup", "written", "kept", "there")
-    show(rows, columns, as_json=json, title=f"{folder} is restored; next: manage.py crl reconcile")
+    show(told, columns, as_json=json, title=f"{folder} is restored; next: manage.py crl reconcile")
 
 
 def environment(settings: Path, account: str, storage: str) -> Mapping[str, str]:
@@ -151,6 +152,7 @@ def _tell(done: str, parts: Sequence[Part], *, as_json: bool) -> None:
             "not seen": part.left,
         }
         for part in parts
+        if as_json or part.count or part.left
     ]
     total = sum(part.count for part in parts)
     show(rows, _COLUMNS, as_json=as_json, title=f"{total} items: the backup {done}")

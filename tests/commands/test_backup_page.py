@@ -9,7 +9,9 @@ import pytest
 
 from commands.backup import environment
 from commands.session import DEFAULT_SETTINGS
-from tests.infra.test_bicep import ROOT
+from shared.store import connection
+from shared.wiring.keeping import Keeping
+from tests.infra.test_bicep import ROOT, bindings_of_the_code
 from tests.infra.test_pages import commands, faults
 
 PAGES = ("backup.md", "upgrade.md", "migrating.md", "threat-model.md")
@@ -38,6 +40,20 @@ def test_every_link_and_path_leads_somewhere(name: str) -> None:
     settings = page("settings.md")
     for setting in re.findall(r"`(SCEPTER_[A-Z_]+)`", text):
         assert setting in settings, setting
+
+
+def test_every_table_container_and_queue_of_the_code_is_in_a_backup() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "shared" / "wiring").glob("*.py"))
+    with Keeping({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}) as keeping:
+        kept = {(place.kind, place.name) for place in keeping.to_read()}
+        assert kept == {(place.kind, place.name) for place in keeping.to_fill()}
+    tables = set(re.findall(r"\btable\(\"(\w+)\"\)", code))
+    assert len(tables) > 15
+    assert {("table", name) for name in tables} <= kept
+    containers = {name or "PUBLICATIONS" for name in re.findall(r"storage\.container\((\w*)\)", code)}
+    assert {("container", getattr(connection, name)) for name in containers - {"name"}} <= kept
+    queues = {queue for _, queue in bindings_of_the_code()}
+    assert {("queue", name) for queue in queues for name in (queue, f"{queue}-poison")} <= kept
 
 
 def test_storage_is_where_the_command_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.e2e.ocsp_askers import Asker
 from tests.e2e.site import Site
 from tests.e2e.test_manage import Ended, run
 
-pytestmark = [pytest.mark.host, pytest.mark.long]
+pytestmark = [pytest.mark.host, pytest.mark.long, pytest.mark.timeout(400)]
 
 NOBODYS = "0x26aa" + "99" * 17
 REASONS = ("", "keyCompromise", "certificateHold", "superseded")
@@ -94,5 +94,15 @@ def test_a_restored_host_says_what_the_lost_one_said(tmp_path: Path) -> None:
             assert host.manage("POST", "crl/reconciliation")["listed"] == []
             fresh = enrol(host)  # and it goes on
             assert f"0x{fresh.serial_hex}: good" in status(host, tmp_path, [f"0x{fresh.serial_hex}"])
-            again = manage("restore", str(backup), storage=second.connection_string)
-            again.assert_refused("storage is not empty", "--merge")
+    with Azurite.start(in_memory=True) as third:
+        late = replace(site, storage=third.connection_string)
+        with late.running() as host:  # too early: its CRL is there, and empty
+            assert entries(host) == set()
+        refused = manage("restore", str(backup), storage=third.connection_string)
+        refused.assert_refused("storage is not empty", "container pki", "--merge")
+        merged = manage("restore", str(backup), "--merge", "--json", storage=third.connection_string).json
+        assert counts(merged, "kept")["container", "pki"] > 0
+        with late.running() as host:
+            assert status(host, tmp_path, serials) == told
+            host.manage("POST", "crl/reconciliation")
+            assert entries(host) == listed

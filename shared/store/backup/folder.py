@@ -117,6 +117,7 @@ class BackupFolder:
         """`part` is whole; the manifest says so."""
         path = self._unfinished(part)
         with path.open("rb") as file:
+            os.fsync(file.fileno())  # before the manifest, which vouches for it
             digest = file_digest(file, "sha256").hexdigest()
         done = replace(part, bytes=path.stat().st_size, sha256=digest)
         path.replace(self.path / part.file)
