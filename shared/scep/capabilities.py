@@ -30,7 +30,7 @@ def ca_certificates(
 ) -> bytes:
     """GetCACert's degenerate SignedData (RFC 8894 4.2.1.2): the RA first, the issuing CA, by setting its chain.
 
-    Where the RA is of another CA, one of `others`, that comes next with its chain: clients judge the RA by what follows.
+    Where the RA is of another CA, one of `others`, that comes next with its chain: clients judge the RA by it.
     """
     of_ra = () if ra.is_of(issuer.certificate) else [each for each in others if ra.is_of(each.certificate)]
     found = [ra.certificate]

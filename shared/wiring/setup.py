@@ -97,7 +97,7 @@ class Setup(Tenants):
             integration=name,
             wire=self.intune_clients[name].wire,
             records=self.records,
-            issuers=(self.issuer.id, *self.outside_names),
+            issuers=tuple(each.id for each in self.house.known()),
             profiles={profile.name: profile.platforms for profile in profiles},
             urls=[self._scep_url(profile) for profile in profiles],
             patience=timedelta(hours=self.settings.install_hours),

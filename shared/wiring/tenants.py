@@ -18,7 +18,6 @@ from shared.wiring.intune import Intune, name_of
 from shared.wiring.stores import EVENT_QUEUE
 
 if TYPE_CHECKING:
-    from shared.ca.issuers import CAIdentity
     from shared.config.intune import IntuneIntegration
     from shared.intune.directory.notices import Hints, KnownSubscriptions
     from shared.intune.directory.telling import Teller
@@ -145,8 +144,7 @@ class Tenants(Events, Intune):
         from shared.intune.matching import Matching
         from shared.intune.revocation_queue import RevocationQueue
 
-        known: list[CAIdentity] = [self.issuer, *self.outside_issuers.values()]
-        queues, issuers = {}, {each.id: each.certificate.subject.text() for each in known}
+        queues, issuers = {}, {each.id: each.certificate.subject.text() for each in self.house.known()}
         for key, values in self.settings.intune.items():
             name = name_of(key)
             others = frozenset(self.intune_clients) - {name}

@@ -134,7 +134,7 @@ class Storage:
                 client.receive_messages(messages_per_page=32, visibility_timeout=600)
             ):
                 found[f"{queue} {number}"] = str(message.content).encode()
-        for container in ("pki", PARCELS):
+        for container in ("pki", PARCELS, DELIVERIES):
             blobs = self.connection.container(container)
             for blob in blobs.list_blobs():
                 found[f"{container} {blob.name}"] = blobs.download_blob(blob.name).readall()

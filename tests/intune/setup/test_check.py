@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from fakes.microsoft import Code, FakeIntune, Status
 from fakes.microsoft.entra import SCEP_ROLE
 from functions import tenants
 from shared import wiring
-from shared.ca.outside_issuer import OutsideIssuer
+from shared.asn1.pem import pem
 from tests.functions.application import MANAGEMENT_KEY, MemoryApplication, body, call, request
 from tests.intune.scene import PROFILES, settings_of
 from tests.scep.authority import POLICY, tiers
@@ -28,8 +29,11 @@ def app(fake: FakeIntune) -> Iterator[MemoryApplication]:
     yield from application(fake)
 
 
-def application(fake: FakeIntune, **changes: str) -> Iterator[MemoryApplication]:
-    app = MemoryApplication(settings_of(fake, DIRECTORY="true", WATCHED_GROUPS=GROUP, **changes))
+def application(
+    fake: FakeIntune, others: Mapping[str, str] | None = None, **changes: str
+) -> Iterator[MemoryApplication]:
+    values = settings_of(fake, DIRECTORY="true", WATCHED_GROUPS=GROUP, **changes)
+    app = MemoryApplication(values | dict(others or {}))
     app.policy, app.now = POLICY + PROFILES, datetime.now(UTC)
     wiring.use(app)
     yield app
@@ -167,11 +171,16 @@ def test_each_group_counts(app: MemoryApplication, fake: FakeIntune) -> None:
     assert any(text.endswith("reaches all of 3 groups") for text in texts)
 
 
-def test_a_profile_with_a_ca_of_others_wants_that_ones_certificates(fake: FakeIntune) -> None:
+def test_a_profile_with_a_ca_of_others_wants_that_ones_certificates(fake: FakeIntune, tmp_path: Path) -> None:
     root, issuing = tiers("rsa-2048")[:2]
-    for app in application(fake):
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(pem("CERTIFICATE", issuing.der) + pem("CERTIFICATE", root.der))
+    others = {
+        "SCEPTER_OUTSIDE_CA__EXAMPLE__URL": "https://ca.example.org/est",
+        "SCEPTER_OUTSIDE_CA__EXAMPLE__CHAIN": str(chain),
+    }
+    for app in application(fake, others):
         app.policy = POLICY + PROFILES.replace("[profiles.intune]", '[profiles.intune]\nca = "example"')
-        vars(app)["outside_issuers"] = {"example": OutsideIssuer("example", issuing, (root,))}
         drafts = {draft.key: draft for draft in app.intune_drafts("intune", ["ios"])}
         told = drafts["ios.root"].properties["trustedRootCertificate"]
         assert base64.b64decode(told) == root.der
