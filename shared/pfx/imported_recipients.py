@@ -13,7 +13,7 @@ from shared.ca.issuers import Issuers
 from shared.errors import MalformedMessage, PolicyViolation, RequestError
 from shared.pfx.imported_ports import IssuedCertificates, PasswordSealer
 from shared.pfx.imported_request import PFXRequest
-from shared.pfx.recipients import MADE_HERE
+from shared.pfx.recipients import MADE_HERE, age
 from shared.policy.callers import Caller
 from shared.store.ports import CertificateRecord, Status
 from shared.x509.certificate import Certificate
@@ -81,7 +81,7 @@ class ImportedRecipients:
         """The device's good certificates, the newest first: of keys that it made itself, and of no other user."""
         claims = sorted(
             self.certificates.owned_by(f"device:{request.device}"),
-            key=lambda claim: claim.claimed_at,
+            key=age,
             reverse=True,
         )
         for claim in claims:

@@ -16,7 +16,7 @@ from shared.errors import AlgorithmRefused, MalformedMessage, PolicyViolation
 from shared.pfx.order import RecipientKey
 from shared.pfx.sealing import Recipient
 from shared.policy.pkcs import PKCSRules
-from shared.store.ports import CertificateRecord, CertificateStore, Inventory, Status
+from shared.store.ports import CertificateRecord, CertificateStore, Claim, Inventory, Status
 from shared.x509.certificate import Certificate, TBSCertificate, parse_tbs
 
 MADE_HERE: Final = "pkcs:"
@@ -82,15 +82,17 @@ class Recipients:
             for claim in self.records.owned_by(f"device:{device.lower()}")
             if claim.issuer in ours and not claim.vouched_by.startswith(MADE_HERE)
         ]
-        # Of one second, what renewed is the newer one.
-        claims.sort(
-            key=lambda claim: (claim.claimed_at, claim.vouched_by.startswith("renewal:")), reverse=True
-        )
+        claims.sort(key=age, reverse=True)
         alive = [claim for claim in claims if parse_tbs(claim.tbs).not_after > now]
         for claim in (alive or claims)[:_MOST_TRIED]:
             record = self.records.find(claim.issuer, claim.serial)
             if record is not None and record.certificate is not None:
                 yield record
+
+
+def age(claim: Claim) -> tuple[datetime, bool]:
+    """What to sort by, the newest last: of one second, what renewed is the newer one."""
+    return claim.claimed_at, claim.vouched_by.startswith("renewal:")
 
 
 def _recipient(record: CertificateRecord, user: str, now: datetime) -> Recipient:

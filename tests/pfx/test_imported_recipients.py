@@ -193,3 +193,10 @@ def test_a_key_that_was_made_here_is_not_one_of_the_device(site: ImportSite) -> 
     site.enrol(by="pkcs:mdm")
     with pytest.raises(PolicyViolation, match="no certificate of ours"):
         find(site)
+
+
+def test_of_one_second_the_renewed_certificate_is_the_newer_one(site: ImportSite) -> None:
+    first = site.enrol()
+    renewed = site.enrol(key=device_key("next"), by=f"renewal:{first.serial}")
+    assert first.issued_at == renewed.issued_at
+    assert find(site).serial_hex == renewed.serial
