@@ -46,10 +46,10 @@ def _of_ours(words: list[str]) -> Iterator[str]:
     command: Any = typer.main.get_command(cli)
     while hasattr(command, "commands"):
         name, *words = words
-        if name not in command.commands:
+        command = command.get_command(None, name)
+        if command is None:
             yield f"no command {name}"
             return
-        command = command.commands[name]
     known = {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
     yield from (f"no option {word}" for word in words if word.startswith("--") and word not in known)
     required = [param.opts for param in command.params if param.required and param.opts[0].startswith("--")]
