@@ -120,6 +120,7 @@ def test_the_container_is_not_public_where_others_are(
     for url in ("deliveries/private", "deliveries?restype=container&comp=list"):
         with pytest.raises(HTTPError) as refused:
             urlopen(f"{azurite.blob_url}/{url}")
+        refused.value.close()
         assert refused.value.code in (403, 404)
     BlobDeliveryStore(connection.container("deliveries")).remove(delivery("private"))
 
