@@ -8,6 +8,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -196,7 +197,9 @@ def test_the_administrator_asks_by_serial_and_by_file(host: Host, asker: Asker) 
     assert status(host, certificate.serial_hex)["status"] == "good"
     host.revoke(certificate.serial_hex, "keyCompromise")
     (asker.folder / "device.der").write_bytes(certificate.der)
-    found = status(host, str(asker.folder / "device.der"))
+    found, ends = {"status": "good"}, time.monotonic() + 10
+    while found["status"] == "good" and time.monotonic() < ends:  # a worker may say so for a second more
+        found = status(host, str(asker.folder / "device.der"))
     assert (found["status"], found["reason"]) == ("revoked", "keyCompromise")
     assert status(host, str(asker.folder / "issuing.pem"))["status"] == "good"
 

@@ -25,11 +25,15 @@ class Prepared:
     fake: FakeIntune
 
     def manage(self, *arguments: str, roles: frozenset[str] = ADMINISTRATOR_ROLES) -> Ended:
-        before, self.fake.entra.roles = self.fake.entra.roles, set(roles)
+        """Tokens of other roles, which the host may hold, count no more: it drops them at the first 401."""
+        entra = self.fake.entra
+        before, entra.roles = entra.roles, set(roles)
+        entra.tokens.clear()
         try:
             return manage(self.host, "intune", *arguments, **self.signed_in)
         finally:
-            self.fake.entra.roles = before
+            entra.roles = before
+            entra.tokens.clear()
 
     @property
     def signed_in(self) -> dict[str, str]:
