@@ -6,6 +6,7 @@ import azure.functions as func
 
 from functions.answers import answer, document
 from functions.authorisation import require_tls
+from functions.bearer import bearer
 from shared.wiring import application
 
 blueprint = func.Blueprint()
@@ -19,9 +20,8 @@ def challenges(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _mint(req: func.HttpRequest) -> func.HttpResponse:
-    scheme, _, secret = req.headers.get("authorization", "").partition(" ")
     app = application()
     require_tls(req, app)
-    minted = app.mint.mint(secret if scheme.lower() == "bearer" else "", req.get_body(), now=app.clock())
+    minted = app.mint.mint(bearer(req), req.get_body(), now=app.clock())
     body = {"challenge": minted.challenge, "id": minted.id, "expires_at": minted.expires_at.isoformat()}
     return document(201, body)

@@ -97,17 +97,7 @@ class OutsideAuthority:
         return None
 
     def _ask(self, template: CertificateTemplate, order: Order, asking: Claim, now: datetime) -> Issued:
-        submission = Submission(
-            id=self._new_id(),
-            issuer=self.issuer.id,
-            owner=asking.owner.removeprefix(_ASKING),
-            identity=order.identity,
-            subject=template.subject.text(),
-            key_hash=asking.key_hash,
-            profile=order.profile,
-            sent_at=now,
-        )
-        self._submissions.note(submission)
+        submission = self._note(self._new_id(), template, asking, now)
         certificate = self._answer(template, order, submission)
         try:
             accept(certificate, template, self.issuer.certificate, now)
@@ -115,6 +105,23 @@ class OutsideAuthority:
             self._never_give(certificate, asking, submission, fault.reason)
             raise
         return self._record(certificate, order, asking, submission, now)
+
+    def _note(
+        self, identifier: str, template: CertificateTemplate, asking: Claim, now: datetime
+    ) -> Submission:
+        """Note that a request leaves."""
+        submission = Submission(
+            id=identifier,
+            issuer=self.issuer.id,
+            owner=asking.owner.removeprefix(_ASKING),
+            identity=asking.identity,
+            subject=template.subject.text(),
+            key_hash=asking.key_hash,
+            profile=asking.profile,
+            sent_at=now,
+        )
+        self._submissions.note(submission)
+        return submission
 
     def _answer(self, template: CertificateTemplate, order: Order, submission: Submission) -> Certificate:
         asked = OutsideRequest(

@@ -42,17 +42,8 @@ class OutsidePromises(OutsideAuthority):
             self._store.claim(asking)
         except Conflict:
             self._wait_for(asking, now)
-        submission = Submission(
-            id=_note_of(asking.owner, order.identity, asking.key_hash),
-            issuer=self.issuer.id,
-            owner=order.owners(template.subject)[0],
-            identity=order.identity,
-            subject=template.subject.text(),
-            key_hash=asking.key_hash,
-            profile=order.profile,
-            sent_at=now,
-        )
-        self._submissions.note(submission)
+        identifier = _note_of(asking.owner, order.identity, asking.key_hash)
+        submission = self._note(identifier, template, asking, now)
         certificate = self._certificate(template, order, submission)
         try:
             accept(certificate, template, self.issuer.certificate, now)

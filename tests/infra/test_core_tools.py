@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from commands.core_tools import main
 from commands.first_run import ROOT, write_settings
+from tests.ports import free_port
 
 # Takes Core Tools' arguments, serves with the embedded host, and leaves a grandchild as the real program does.
 FUNC = """#!/bin/sh
@@ -24,12 +24,6 @@ echo $$ >func.pid
 echo $! >host.pid
 wait
 """
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def install(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
