@@ -15,7 +15,7 @@ from fakes.microsoft import FakeIntune
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ("msgraph", "msgraph_core", "kiota_abstractions", "kiota_authentication_azure")
-USERS = {f"shared/intune/directory/{name}.py" for name in ("graph", "reader", "beta")}
+USERS = {f"shared/intune/directory/{name}.py" for name in ("graph", "reader", "pages")}
 
 APP = "import function_app"
 ENROL = """
@@ -89,7 +89,7 @@ def test_whoever_looks_at_a_directory_does() -> None:
 
 def test_three_modules_name_it_and_nobody_imports_them_at_once() -> None:
     naming = re.compile(r"^\s*(?:from|import) (?:msgraph|kiota)", re.MULTILINE)
-    using = re.compile(r"^(?:from|import) shared\.intune\.directory\.(?:graph|reader|beta)\b", re.MULTILINE)
+    using = re.compile(r"^(?:from|import) shared\.intune\.directory\.(?:graph|reader|pages)\b", re.MULTILINE)
     sources = {
         str(path.relative_to(ROOT)): path.read_text("utf-8")
         for room in ("shared", "functions", "commands", "local", "fakes")

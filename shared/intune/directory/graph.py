@@ -1,5 +1,5 @@
-"""Graph through msgraph-sdk: the client, and what its errors mean. With `reader` and `beta` the only user of the SDK,
-whose import costs a second: nothing else may import these three."""
+"""Graph through msgraph-sdk: the client, and what its errors mean. With `reader` and `pages` the only user of the SDK,
+whose import costs half a second: nothing else may import these three."""
 
 from __future__ import annotations
 

@@ -6,19 +6,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from kiota_abstractions.api_error import APIError
-from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph import GraphServiceClient
-from msgraph.generated.device_management.managed_devices.managed_devices_request_builder import (
-    ManagedDevicesRequestBuilder,
-)
-from msgraph.generated.devices.delta.delta_request_builder import DeltaRequestBuilder as DevicesDelta
-from msgraph.generated.users.delta.delta_request_builder import DeltaRequestBuilder as UsersDelta
 
 from shared.errors import IntuneUnavailable
-from shared.intune.directory import beta
+from shared.intune.directory import pages
 from shared.intune.directory.graph import Graph, translated
 from shared.intune.directory.objects import Delta, EntraDevice, EntraUser, ManagedDevice
 
@@ -44,6 +38,7 @@ _ACTIONS: Final[Mapping[str, str]] = {
 _UNDER_WAY: Final = frozenset({"pending", "active"})
 _FIELDS: Final = ("id", "azureADDeviceId", "serialNumber")
 
+JSON: TypeAlias = Mapping[str, Any]
 Object = TypeVar("Object", EntraDevice, EntraUser)
 Result = TypeVar("Result")
 
@@ -56,75 +51,47 @@ class GraphDirectory:
     beta: bool
 
     def devices(self, link: str) -> Delta[EntraDevice]:
-        select = ["id", "deviceId", "accountEnabled", "isManaged"]
-
-        def builder(client: GraphServiceClient) -> Any:  # noqa: ANN401 - the SDK has no types for us
-            return client.devices.delta
-
-        asked = RequestConfiguration(
-            query_parameters=DevicesDelta.DeltaRequestBuilderGetQueryParameters(select=select)
-        )
-        return self._delta(builder, asked, link, _device, ("devices/delta", "Device.Read.All"))
+        path = "devices/delta?$select=id,deviceId,accountEnabled,isManaged"
+        return self._delta(path, link, _device, ("devices/delta", "Device.Read.All"))
 
     def users(self, link: str) -> Delta[EntraUser]:
-        select = ["id", "userPrincipalName", "accountEnabled"]
-
-        def builder(client: GraphServiceClient) -> Any:  # noqa: ANN401
-            return client.users.delta
-
-        asked = RequestConfiguration(
-            query_parameters=UsersDelta.DeltaRequestBuilderGetQueryParameters(select=select)
-        )
-        return self._delta(builder, asked, link, _user, ("users/delta", "User.Read.All"))
+        path = "users/delta?$select=id,userPrincipalName,accountEnabled"
+        return self._delta(path, link, _user, ("users/delta", "User.Read.All"))
 
     def managed_devices(self) -> Sequence[ManagedDevice]:
         asked = ("deviceManagement/managedDevices", "DeviceManagementManagedDevices.Read.All")
         return self._translated(self._managed_devices, asked)
 
     def _delta(
-        self,
-        builder: Callable[[GraphServiceClient], Any],
-        asked: RequestConfiguration[Any],
-        link: str,
-        read: Callable[[Any], Object],
-        about: tuple[str, str],
+        self, path: str, link: str, read: Callable[[JSON], Object], about: tuple[str, str]
     ) -> Delta[Object]:
         async def all_pages(client: GraphServiceClient) -> Delta[Object]:
-            requests = builder(client)
-            try:
-                return await _pages(requests, asked, link, read)
-            except APIError as error:
-                if not link or error.response_status_code != _LOST:
-                    raise
-            log.warning("Graph has forgotten our place in %s: everything is read again", about[0])
-            return await _pages(requests, asked, "", read)
+            start = pages.address(client, path)
+            if link:
+                try:
+                    return await _pages(client, pages.same_origin(link, start), read, complete=False)
+                except APIError as error:
+                    if error.response_status_code != _LOST:
+                        raise
+                log.warning("Graph has forgotten our place in %s: everything is read again", about[0])
+            return await _pages(client, start, read, complete=True)
 
         return self._translated(all_pages, about)
 
     async def _managed_devices(self, client: GraphServiceClient) -> list[ManagedDevice]:
+        path = f"deviceManagement/managedDevices?$select={','.join(_FIELDS)}"
         if self.beta:
-            query = f"$select={','.join((*_FIELDS, 'managementState'))}"
-            url = beta.address(client, f"deviceManagement/managedDevices?{query}")
+            url = pages.address(client, f"{path},managementState", beta=True)
             try:
-                return [_of_beta(each) for each in await beta.read_all(client, url)]
+                return [_of_beta(each) for each in await pages.read_all(client, url)]
             except APIError as error:
                 if error.response_status_code not in _NO_BETA:
                     raise
                 log.warning(
                     "Graph's beta does not list managed devices (%s): v1.0 does", error.response_status_code
                 )
-        query_parameters = ManagedDevicesRequestBuilder.ManagedDevicesRequestBuilderGetQueryParameters(
-            select=[*_FIELDS, "deviceActionResults"]
-        )
-        requests, found = client.device_management.managed_devices, []
-        page = await requests.get(RequestConfiguration(query_parameters=query_parameters))
-        while page is not None:
-            found += [_of_v1(each) for each in page.value or []]
-            if not page.odata_next_link:
-                return found
-            url = beta.same_origin(page.odata_next_link, str(client.request_adapter.base_url))
-            page = await requests.with_url(url).get()
-        raise IntuneUnavailable("Graph answers managedDevices with nothing")
+        url = pages.address(client, f"{path},deviceActionResults")
+        return [_of_v1(each) for each in await pages.read_all(client, url)]
 
     def _translated(
         self, act: Callable[[GraphServiceClient], Awaitable[Result]], about: tuple[str, str]
@@ -136,26 +103,22 @@ class GraphDirectory:
 
 
 async def _pages(
-    requests: Any,  # noqa: ANN401
-    asked: RequestConfiguration[Any],
-    link: str,
-    read: Callable[[Any], Object],
+    client: GraphServiceClient, url: str, read: Callable[[JSON], Object], *, complete: bool
 ) -> Delta[Object]:
-    """From a link, or from the beginning, to the last page, or as far as there is time."""
-    origin = str(requests.request_adapter.base_url)
+    """From `url` to the last page, or as far as there is time."""
     deadline = time.monotonic() + _READING_SECONDS
-    page = await (requests.with_url(beta.same_origin(link, origin)).get() if link else requests.get(asked))
     found: list[Object] = []
     while True:
-        found += [read(each) for each in page.value or []]
-        if page.odata_delta_link:
-            return Delta(_merged(found), str(page.odata_delta_link), complete=not link)
-        if not page.odata_next_link:
+        page = await pages.read(client, url)
+        found += [read(each) for each in pages.objects_of(page)]
+        if last := page.get("@odata.deltaLink"):
+            return Delta(_merged(found), str(last), complete=complete)
+        following = page.get("@odata.nextLink")
+        if not following:
             raise IntuneUnavailable("Graph's answer has no link to go on with")
-        following = beta.same_origin(str(page.odata_next_link), origin)
+        url = pages.same_origin(str(following), url)
         if time.monotonic() > deadline:
-            return Delta(_merged(found), following, more=True)
-        page = await requests.with_url(following).get()
+            return Delta(_merged(found), url, more=True)
 
 
 def _merged(found: Iterable[Object]) -> list[Object]:
@@ -170,37 +133,43 @@ def _merged(found: Iterable[Object]) -> list[Object]:
     return list(latest.values())
 
 
-def _device(found: Any) -> EntraDevice:  # noqa: ANN401
+def _device(found: JSON) -> EntraDevice:
     return EntraDevice(
-        str(found.id), found.device_id, found.account_enabled, found.is_managed, _is_removed(found)
+        str(found["id"]),
+        _text(found.get("deviceId")),
+        _flag(found.get("accountEnabled")),
+        _flag(found.get("isManaged")),
+        "@removed" in found,
     )
 
 
-def _user(found: Any) -> EntraUser:  # noqa: ANN401
-    return EntraUser(str(found.id), found.user_principal_name, found.account_enabled, _is_removed(found))
+def _user(found: JSON) -> EntraUser:
+    name, enabled = _text(found.get("userPrincipalName")), _flag(found.get("accountEnabled"))
+    return EntraUser(str(found["id"]), name, enabled, "@removed" in found)
 
 
-def _is_removed(found: Any) -> bool:  # noqa: ANN401
-    return "@removed" in (found.additional_data or {})
+def _of_beta(found: JSON) -> ManagedDevice:
+    return _managed(found, _ORDERED.get(str(found.get("managementState")).lower(), ""))
 
 
-def _of_beta(found: Mapping[str, Any]) -> ManagedDevice:
-    identifier, entra, serial = (str(found.get(name) or "") for name in _FIELDS)
-    return ManagedDevice(
-        identifier, entra, serial, _ORDERED.get(str(found.get("managementState")).lower(), "")
-    )
-
-
-def _of_v1(found: Any) -> ManagedDevice:  # noqa: ANN401
+def _of_v1(found: JSON) -> ManagedDevice:
     states = [
-        _ACTIONS[str(each.action_name).lower()]
-        for each in found.device_action_results or []
-        if str(each.action_name).lower() in _ACTIONS and _word(each.action_state) in _UNDER_WAY
+        _ACTIONS[str(each.get("actionName")).lower()]
+        for each in found.get("deviceActionResults") or []
+        if str(each.get("actionName")).lower() in _ACTIONS
+        and str(each.get("actionState")).lower() in _UNDER_WAY
     ]
-    return ManagedDevice(
-        str(found.id), found.azure_a_d_device_id or "", found.serial_number or "", states[0] if states else ""
-    )
+    return _managed(found, states[0] if states else "")
 
 
-def _word(state: Any) -> str:  # noqa: ANN401
-    return str(getattr(state, "value", state)).lower()
+def _managed(found: JSON, ordered: str) -> ManagedDevice:
+    identifier, entra, serial = (str(found.get(name) or "") for name in _FIELDS)
+    return ManagedDevice(identifier, entra, serial, ordered)
+
+
+def _text(found: object) -> str | None:
+    return found if isinstance(found, str) else None
+
+
+def _flag(found: object) -> bool | None:
+    return found if isinstance(found, bool) else None
