@@ -13,6 +13,8 @@ from fakes.microsoft.parts import Refused, Reply, Request
 
 TENANT = "5c0ffee0-1111-4222-8333-444455556666"
 CLIENT = "aaaabbbb-cccc-4ddd-8eee-ffff00001111"
+ADMINISTRATOR = "aaaabbbb-cccc-4ddd-8eee-ffff00002222"
+"""The client of a person who signs in, with the same secret."""
 CLIENT_SECRET = "client-secret-of-the-tests"
 IDENTITY_HEADER = "identity-header-of-the-tests"
 GRAPH = "https://graph.microsoft.com"
@@ -45,13 +47,15 @@ class Token:
 
 @dataclass
 class Entra:
-    """`roles` are those of the app from now on; a token has those of when it was made."""
+    """`roles` are those of the app from now on, `administrator` those of a person; a token has those of when it was
+    made."""
 
     base: str
     graph_audience: str = GRAPH
     intune_audience: str = INTUNE
     lifetime: int = 3600
     roles: set[str] = field(default_factory=lambda: {SCEP_ROLE, GRAPH_ROLE, *DIRECTORY_ROLES})
+    administrator: set[str] = field(default_factory=lambda: set(ADMINISTRATOR_ROLES))
     certificate_key: rsa.RSAPublicKey | None = None
     tokens: dict[str, Token] = field(default_factory=dict)
 
@@ -88,7 +92,8 @@ class Entra:
 
     def _by_registration(self, request: Request) -> Reply:
         form = request.form
-        if form.get("grant_type") != "client_credentials" or form.get("client_id") != CLIENT:
+        roles = {CLIENT: self.roles, ADMINISTRATOR: self.administrator}.get(form.get("client_id", ""))
+        if form.get("grant_type") != "client_credentials" or roles is None:
             raise Refused(400, "no client credentials")
         if not self._knows(form):
             error = "AADSTS7000215: Invalid client secret provided."
@@ -101,8 +106,8 @@ class Entra:
         audience = scopes.get(form.get("scope", ""))
         if audience is None:
             raise Refused(400, f"AADSTS70011: scope {form.get('scope')}")
-        made = {"access_token": self._make(audience), "expires_in": self.lifetime, "token_type": "Bearer"}
-        return Reply(200, made)
+        token = self._make(audience, roles)
+        return Reply(200, {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"})
 
     def _by_identity(self, request: Request) -> Reply:
         if request.headers.get("x-identity-header") != IDENTITY_HEADER:
@@ -114,7 +119,7 @@ class Entra:
         ):
             raise Refused(400, f"resource {audience}")
         ends = {"expires_on": str(int(time.time()) + self.lifetime), "resource": audience}
-        return Reply(200, {"access_token": self._make(audience), "token_type": "Bearer", **ends})
+        return Reply(200, {"access_token": self._make(audience, self.roles), "token_type": "Bearer", **ends})
 
     def _knows(self, form: dict[str, str]) -> bool:
         if "client_secret" in form:
@@ -133,9 +138,9 @@ class Entra:
             return False
         return True
 
-    def _make(self, audience: str) -> str:
+    def _make(self, audience: str, roles: set[str]) -> str:
         token = f"token-{secrets.token_urlsafe(24)}"
-        self.tokens[token] = Token(audience, frozenset(self.roles), time.time() + self.lifetime)
+        self.tokens[token] = Token(audience, frozenset(roles), time.time() + self.lifetime)
         return token
 
     def _configuration(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.microsoft import FakeIntune
-from fakes.microsoft.entra import ADMINISTRATOR_ROLES, CLIENT, CLIENT_SECRET, TENANT
+from fakes.microsoft.entra import ADMINISTRATOR, ADMINISTRATOR_ROLES, CLIENT_SECRET, TENANT
 from local.azurite import Azurite
 from tests.e2e.host import Host
 from tests.e2e.site import Site
@@ -19,27 +19,20 @@ from tests.e2e.test_manage import Ended, manage
 
 @dataclass(frozen=True)
 class Prepared:
-    """`manage` runs a command as an administrator of the tenant, `as_reader` as somebody who may only look."""
+    """`manage` runs a command as an administrator of the tenant, who is not the identity that the host has."""
 
     host: Host
     fake: FakeIntune
 
     def manage(self, *arguments: str, roles: frozenset[str] = ADMINISTRATOR_ROLES) -> Ended:
-        """Tokens of other roles, which the host may hold, count no more: it drops them at the first 401."""
-        entra = self.fake.entra
-        before, entra.roles = entra.roles, set(roles)
-        entra.tokens.clear()
-        try:
-            return manage(self.host, "intune", *arguments, **self.signed_in)
-        finally:
-            entra.roles = before
-            entra.tokens.clear()
+        self.fake.entra.administrator = set(roles)
+        return manage(self.host, "intune", *arguments, **self.signed_in)
 
     @property
     def signed_in(self) -> dict[str, str]:
         return {
             "AZURE_TENANT_ID": TENANT,
-            "AZURE_CLIENT_ID": CLIENT,
+            "AZURE_CLIENT_ID": ADMINISTRATOR,
             "AZURE_CLIENT_SECRET": CLIENT_SECRET,
             "AZURE_AUTHORITY_HOST": self.fake.url,
             "REQUESTS_CA_BUNDLE": str(self.fake.certificate),
