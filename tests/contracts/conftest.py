@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+from threading import Lock
 
 import pytest
+from azure.data.tables import TableClient
 
 from local.azurite import Azurite
 from shared.store.connection import StorageConnection
@@ -25,11 +28,31 @@ from shared.store.traces import TraceStore
 from tests.contracts.backend import Backend, BothOutboxes, Store, in_azurite, in_memory
 
 
+_MAKING = Lock()
+
+
+class _TablesOnDemand(StorageConnection):
+    """Makes a table when it is first asked for: a test uses two or three of twenty."""
+
+    @cached_property
+    def _made(self) -> set[str]:
+        return set()
+
+    def table(self, name: str) -> TableClient:
+        client = super().table(name)
+        with _MAKING:
+            if name not in self._made:
+                client.create_table()
+                self._made.add(name)
+        return client
+
+
 @pytest.fixture
 def connection(azurite: Azurite, unique_name: str) -> Iterator[StorageConnection]:
     """Azurite with tables, containers `<unique_name>-pki` and `-deliveries`, and a queue `-crl` of its own."""
-    connection = StorageConnection.from_connection_string(azurite.connection_string, table_prefix=unique_name)
+    connection = _TablesOnDemand.from_connection_string(azurite.connection_string, table_prefix=unique_name)
     connection.create_missing(
+        tables=(),
         containers=[f"{unique_name}-pki"],
         private=[f"{unique_name}-deliveries"],
         queues=[f"{unique_name}-crl"],

@@ -52,6 +52,7 @@ class Counted:
 
 @pytest.fixture
 def counted(azurite: Azurite, connection: StorageConnection, unique_name: str) -> Iterator[Counted]:
+    connection.create_missing(containers=(), private=())
     transport = CountingTransport()
     counting = StorageConnection.from_connection_string(
         azurite.connection_string, table_prefix=unique_name, transport=transport

@@ -185,6 +185,7 @@ class LosesConfirmations(StorageTransport):
 
 @pytest.fixture
 def forgetful(azurite: Azurite, connection: StorageConnection, unique_name: str) -> Iterator[Backend]:
+    connection.create_missing(containers=(), private=())
     transport = LosesConfirmations()
     losing = StorageConnection.from_connection_string(
         azurite.connection_string, table_prefix=unique_name, transport=transport
