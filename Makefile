@@ -41,7 +41,7 @@ func-enrol: setup ## one enrolment under Core Tools, as CI on GitHub runs it
 	@$(BIN)/python -m commands.core_tools $(BIN)/python -m tests.infra.enrol_once
 
 test: setup ## every test but the long drills, in an order by SEED=1
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --randomly-seed=$(or $(SEED),1) --durations=40 --durations-min=4 -m "not long"
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder --randomly-seed=$(or $(SEED),1) --durations=40 --durations-min=4 -m "not long"
 
 test-fast: setup ## the tests that start no host and no client
 	@$(BIN)/python -m pytest -q -n 2 -m "not long and not host and not client and not conformance"

@@ -15,8 +15,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from commands.session import console
-from shared.config import SettingsError
-from shared.errors import PKIError
+from shared.errors import PKIError, SettingsError
 from shared.policy.problems import PolicyFileError
 
 _PARTS: Final = {

@@ -123,3 +123,7 @@ class IssuanceFault(PKIError):
     """We are wrong: lint failed, a CRL number would run backwards. Stop and raise the alarm."""
 
     public = "Internal error."
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; the text names each with its reason and never its value."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import AzureSettings, Settings, SettingsError, load
+from shared.config import AzureSettings, Settings, load
+from shared.errors import SettingsError
 
 LOCAL = {"SCEPTER_PUBLIC_URL": "http://pki.example.org", "SCEPTER_CHALLENGE_KEYS": "first-key,second-key"}
 AZURE = {**LOCAL, "WEBSITE_SITE_NAME": "scepter"}

@@ -10,7 +10,8 @@ from typing import get_origin
 
 import pytest
 
-from shared.config import Settings, SettingsError, load
+from shared.config import Settings, load
+from shared.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 FIELDS = {f"SCEPTER_{name.upper()}": field for name, field in Settings.model_fields.items()}

@@ -18,8 +18,7 @@ from shared import config
 from shared.ca.ceremony import CAPlan, create
 from shared.ca.folder import CAFolder
 from shared.ca.vault import VaultCA
-from shared.config import SettingsError
-from shared.errors import KeyUnavailable, StoreUnavailable
+from shared.errors import KeyUnavailable, SettingsError, StoreUnavailable
 from shared.keys.vault_transport import VaultTransport
 from shared.revocation.scopes import CRLPlan
 from shared.store.memory import MemoryPublicationStore, MemoryStore

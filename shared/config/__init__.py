@@ -6,6 +6,6 @@ runs locally for each.
 """
 
 from shared.config.loading import in_azure, load
-from shared.config.settings import AzureSettings, Settings, SettingsError
+from shared.config.settings import AzureSettings, Settings
 
-__all__ = ["AzureSettings", "Settings", "SettingsError", "in_azure", "load"]
+__all__ = ["AzureSettings", "Settings", "in_azure", "load"]

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from shared.config.group import PREFIX
-from shared.config.settings import AzureSettings, Settings, SettingsError
+from shared.config.settings import AzureSettings, Settings
+from shared.errors import SettingsError
 
 _OF_THE_COMMAND_LINE: Final = {"SCEPTER_URL", "SCEPTER_CLIENT_ID"}
 

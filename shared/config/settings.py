@@ -19,10 +19,6 @@ from shared.config.status import StatusSettings
 from shared.config.vault import VaultSettings
 
 
-class SettingsError(Exception):
-    """One or more settings are wrong; the text names each with its reason and never its value."""
-
-
 class Settings(
     ImportedSettings,
     PFXSettings,

@@ -15,9 +15,9 @@ from shared.ca.folder import CAFolder
 from shared.ca.issuer import Issuer
 from shared.ca.registration import RAIdentity, RegistrationAuthority
 from shared.ca.roster import DEFAULT, Generation
-from shared.config import Settings, SettingsError
+from shared.config import Settings
 from shared.config.authority import AnotherCA
-from shared.errors import KeyUnavailable, PKIError
+from shared.errors import KeyUnavailable, PKIError, SettingsError
 from shared.keys.ports import SigningKey
 from shared.policy.profiles import Profiles
 from shared.revocation.publication import CRLPublisher

@@ -10,7 +10,7 @@ from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.config import SettingsError
+from shared.errors import SettingsError
 from shared.wiring.revoking import Revoking
 
 if TYPE_CHECKING:

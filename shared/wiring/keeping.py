@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from shared.config import SettingsError
+from shared.errors import SettingsError
 from shared.store.backup.places import ContainerPlace, Place, QueuePlace, TablePlace
 from shared.store.connection import PRIVATE, PUBLICATIONS, TABLES
 from shared.store.entity_table import EntityTable

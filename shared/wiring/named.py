@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
-from shared.config import SettingsError
+from shared.errors import SettingsError
 
 T = TypeVar("T")
 

@@ -17,9 +17,8 @@ from shared.ca.house import ByProfile, House
 from shared.ca.issuers import CAIdentity
 from shared.ca.outside_issuer import OutsideIssuer
 from shared.ca.ports import AdapterSettings, IssuingAuthority, OutsideCA
-from shared.config import SettingsError
 from shared.config.outside import OutsideCASettings
-from shared.errors import IssuanceFault
+from shared.errors import IssuanceFault, SettingsError
 from shared.policy.profile import Profile
 from shared.store.ports import CertificateRecord, CertificateStore
 from shared.store.submission_table import TableSubmissions

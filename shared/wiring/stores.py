@@ -10,7 +10,8 @@ from datetime import datetime
 from functools import cached_property
 
 from shared import config
-from shared.config import Settings, SettingsError
+from shared.config import Settings
+from shared.errors import SettingsError
 from shared.revocation.service import Records
 from shared.store.connection import StorageConnection
 from shared.store.outbox import FailureReports, Outbox

@@ -27,7 +27,6 @@ from shared.store.submissions import Submissions
 from shared.store.traces import TraceStore
 from tests.contracts.backend import Backend, BothOutboxes, Store, in_azurite, in_memory
 
-
 _MAKING = Lock()
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from shared.scep.message import PKIStatus
 from tests.e2e import certmonger
+from tests.e2e.command_line import Ended, manage
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
 from tests.e2e.pending import wait_for_request
 from tests.e2e.relying_party import RelyingParty
 from tests.e2e.strongswan import Answer, StrongSwan
-from tests.e2e.test_manage import Ended, manage
 
 pytestmark = pytest.mark.host
 

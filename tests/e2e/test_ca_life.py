@@ -16,12 +16,12 @@ from shared.cms.signing import parse_degenerate
 from shared.x509.certificate import Certificate
 from shared.x509.crl import parse_crl
 from tests.e2e.ca_house import House, id_of
+from tests.e2e.command_line import run
 from tests.e2e.host import Host
 from tests.e2e.ocsp_askers import Asker
 from tests.e2e.relying_party import RelyingParty
 from tests.e2e.site import ROOT, Site
 from tests.e2e.strongswan import StrongSwan
-from tests.e2e.test_manage import run
 from tests.programs import openssl_in
 
 pytestmark = [pytest.mark.host, pytest.mark.client, pytest.mark.long, pytest.mark.timeout(400)]

@@ -10,9 +10,9 @@ import pytest
 
 from shared.asn1.pem import from_pem
 from shared.x509.certificate import Certificate
+from tests.e2e.command_line import Ended, manage
 from tests.e2e.host import Host
 from tests.e2e.relying_party import RelyingParty
-from tests.e2e.test_manage import Ended, manage
 from tests.programs import OpenSSL, openssl_in
 
 pytestmark = pytest.mark.host

@@ -18,11 +18,11 @@ from shared.wiring import utc_now
 from shared.x509.certificate import Certificate
 from shared.x509.crl import parse_crl
 from tests.contracts.backend import table_store
+from tests.e2e.command_line import manage
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
 from tests.e2e.relying_party import RelyingParty
 from tests.e2e.site import Site
-from tests.e2e.test_manage import manage
 from tests.programs import OpenSSL
 
 pytestmark = pytest.mark.host

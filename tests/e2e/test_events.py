@@ -17,9 +17,9 @@ from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from commands.event import send_event
 from shared.x509.crl import parse_crl
+from tests.e2e.command_line import manage
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
-from tests.e2e.test_manage import manage
 
 pytestmark = pytest.mark.host
 

@@ -12,9 +12,9 @@ import pytest
 
 from local.azurite import Azurite
 from shared.store.pfx_requests import RequestState
+from tests.e2e.command_line import manage, run
 from tests.e2e.host import Host
 from tests.e2e.imported import SECRET, Storage, ask, opens, passwords, prepared, stored
-from tests.e2e.test_manage import manage, run
 from tests.pfx.mail import Holder, holder, signer
 from tests.pfx.planted import forms_of_key, forms_of_password, found_in
 from tests.programs import OpenSSL

@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shared.policy.profiles import Profiles
 from shared.scep.message import PKIStatus
+from tests.e2e.command_line import manage, run, started
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
-from tests.e2e.site import POLICY, ROOT
+from tests.e2e.site import POLICY
 from tests.ports import free_port
 
 pytestmark = pytest.mark.host
-
-
-class Ended:
-    """How a command ended. `said` is all it printed, whatever the width it was wrapped to."""
-
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.output = done.returncode, done.stdout
-        self.said = " ".join((done.stdout + done.stderr).split())
-        self.lines = done.stderr.count("\n")
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.said
-        return json.loads(self.output)
-
-    def assert_refused(self, *words: str) -> None:
-        """Exit code 1, and one line that says why."""
-        assert self.code == 1, self.said
-        assert self.said.startswith("error: ")
-        assert self.lines == 1, self.said
-        for word in words:
-            assert word in self.said
-
-
-def run(*arguments: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT) -> Ended:
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environment or {})}
-    return Ended(
-        subprocess.run(
-            command, cwd=folder, env=given, capture_output=True, text=True, timeout=60, check=False
-        )
-    )
-
-
-def manage(host: Host, *arguments: str, **environment: str) -> Ended:
-    """A command for `host`, by options that every such command has."""
-    settings = ["--url", host.url, "--settings", str(host.site.settings)]
-    return run(*arguments, *settings, environment=environment)
 
 
 @pytest.fixture
@@ -67,6 +24,12 @@ def serial(host: Host) -> str:
     name = f"cli-{secrets.token_hex(4)}"
     reply = enrolment(host, f"CN={name}", host.challenge(f"CN={name}", device=name)).post(host)
     return reply.certificates[0].serial_hex
+
+
+def test_it_is_the_same_for_who_starts_it(host: Host, serial: str) -> None:
+    for order in (("cert", "show", serial, "--json"), ("cert", "show", "00")):
+        by_hand, forked = started(host, *order), manage(host, *order)
+        assert (by_hand.code, by_hand.output, by_hand.said) == (forked.code, forked.output, forked.said)
 
 
 def test_a_minted_challenge_enrols(host: Host) -> None:

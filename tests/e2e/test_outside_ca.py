@@ -21,12 +21,12 @@ from shared.cms.signing import parse_degenerate
 from shared.scep.message import PKIStatus
 from shared.x509.certificate import Certificate
 from tests.e2e import certmonger
+from tests.e2e.command_line import manage
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
 from tests.e2e.outside_site import ESTClient, OutsideSite, outside_site
 from tests.e2e.site import ROOT
 from tests.e2e.strongswan import StrongSwan
-from tests.e2e.test_manage import manage
 from tests.est.authority import Manner
 from tests.est.server import PASSWORD, USER, ESTServer
 from tests.programs import OpenSSL

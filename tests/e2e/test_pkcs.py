@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from commands.pkcs_client import PKCSClient
 from shared.errors import RequestError
+from tests.e2e.command_line import manage
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
-from tests.e2e.test_manage import manage
 from tests.programs import OpenSSL
 from tests.scep.authority import key
 

@@ -13,11 +13,11 @@ from cryptography import x509
 
 from local.azurite import Azurite
 from shared.x509.certificate import Certificate
+from tests.e2e.command_line import Ended, run
 from tests.e2e.host import Host
 from tests.e2e.messages import enrolment
 from tests.e2e.ocsp_askers import Asker
 from tests.e2e.site import Site
-from tests.e2e.test_manage import Ended, run
 
 pytestmark = [pytest.mark.host, pytest.mark.long, pytest.mark.timeout(400)]
 

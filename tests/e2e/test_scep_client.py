@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from tests.e2e.command_line import Ended, run
 from tests.e2e.host import Host
 from tests.e2e.micromdm import scepserver
-from tests.e2e.test_manage import Ended, run
 
 CHALLENGE = secrets.token_hex(16)
 

@@ -12,11 +12,11 @@ import pytest
 
 from local.azurite import Azurite
 from shared.scep.message import PKIStatus
+from tests.e2e.command_line import manage
 from tests.e2e.counted import CountedApplication
 from tests.e2e.host import Host
 from tests.e2e.messages import Message, enrolment
 from tests.e2e.site import Site
-from tests.e2e.test_manage import manage
 from tests.functions.memory import Enrolment, environment, make_ca
 
 

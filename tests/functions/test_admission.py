@@ -11,7 +11,7 @@ import azure.functions as func
 import pytest
 
 from shared import wiring
-from shared.config import SettingsError
+from shared.errors import SettingsError
 from shared.scep.message import PKIStatus
 from tests.functions.conftest import Make
 from tests.functions.memory import EMBEDDED, Context, Enrolment, GatedStore, call, now, request

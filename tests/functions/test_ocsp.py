@@ -15,8 +15,7 @@ import pytest
 from functions import ocsp
 from shared import wiring
 from shared.asn1 import oids
-from shared.config import SettingsError
-from shared.errors import StoreUnavailable
+from shared.errors import SettingsError, StoreUnavailable
 from shared.x509.ocsp import MAX_REQUEST, CertID, OCSPRequest
 from tests.functions.application import MemoryApplication as PlainApplication
 from tests.functions.application import call as call_trigger

@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 
 from functions import health_timer
 from shared import config
-from shared.config import SettingsError
+from shared.errors import SettingsError
 from shared.record import health
 from shared.record.health import Finding, Level
 from tests.infra.bicep import BicepFile

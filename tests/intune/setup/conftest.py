@@ -12,9 +12,9 @@ import pytest
 from fakes.microsoft import FakeIntune
 from fakes.microsoft.entra import ADMINISTRATOR, ADMINISTRATOR_ROLES, CLIENT_SECRET, TENANT
 from local.azurite import Azurite
+from tests.e2e.command_line import Ended, manage
 from tests.e2e.host import Host
 from tests.e2e.site import Site
-from tests.e2e.test_manage import Ended, manage
 
 
 @dataclass(frozen=True)
