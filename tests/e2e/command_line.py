@@ -1,34 +1,20 @@
-"""`manage.py` for tests: each command is a process of its own, forked from one that has imported everything before.
-
-Starting Python and importing is two thirds of what a command costs, and some hundred are run. `started` is how its user
-starts it.
-"""
+"""`manage.py` for tests: each command is a process of its own."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from commands.cli import main
+from tests.e2e.forked import Forked, Program
 from tests.e2e.host import Host
 from tests.e2e.site import ROOT
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    [
-        "tests.e2e.command_line",
-        *("commands.ca", "commands.cert", "commands.challenge", "commands.crl", "commands.event"),
-        *("commands.health", "commands.intune", "commands.pfx", "commands.pkcs", "commands.profile"),
-        *("commands.queue", "commands.request", "commands.revocation", "commands.scep", "commands.trace"),
-    ]
-)
 _SECONDS = 60
 
 
@@ -63,19 +49,16 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, folder: P
     """Any command, in a folder, with nothing else in its environment. Fails the test if it takes a minute."""
     with tempfile.TemporaryDirectory() as kept:
         output, errors = Path(kept, "output"), Path(kept, "errors")
-        process = _FORKS.Process(target=_be, args=(arguments, _given(environment), folder, (output, errors)))
-        process.start()
-        process.join(_SECONDS)
-        if process.exitcode is None:
+        process = Forked(Program("manage", arguments, _given(environment), folder, output, errors))
+        try:
+            code = process.wait(_SECONDS)
+        finally:
             process.kill()
-            process.join()
-        ended = Ended(process.exitcode or 0, output.read_text("utf-8"), errors.read_text("utf-8"))
-    assert ended.code >= 0, f"{arguments} did not end in {_SECONDS} s: {ended.said}"
-    return ended
+        return Ended(code, output.read_text("utf-8"), errors.read_text("utf-8"))
 
 
 def started(host: Host, *arguments: str) -> Ended:
-    """As `manage`, by a fresh Python."""
+    """As `manage`, by a fresh Python as its user starts it."""
     command = [sys.executable, str(ROOT / "manage.py"), *arguments, *_for(host)]
     done = subprocess.run(
         command, cwd=ROOT, env=_given(None), capture_output=True, text=True, timeout=_SECONDS, check=False
@@ -89,16 +72,3 @@ def _for(host: Host) -> list[str]:
 
 def _given(environment: Mapping[str, str] | None) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environment or {})}
-
-
-def _be(
-    arguments: Sequence[str], environment: Mapping[str, str], folder: Path, files: Sequence[Path]
-) -> None:
-    """Be the command: what a shell does between fork and exec, and then the program."""
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    for number, path in enumerate(files, 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    sys.argv = ["manage.py", *arguments]
-    main()

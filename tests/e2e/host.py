@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ import httpx
 from commands.challenge import order_challenge
 from shared.cms.signing import parse_degenerate
 from shared.x509.certificate import Certificate
+from tests.e2e.forked import Forked
 from tests.e2e.lint import Served
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Host:
     """A running host of `site`."""
 
     site: Site
-    process: subprocess.Popen[bytes]
+    process: Forked
     ready: Path
     killed: bool = False
     blob_url: str = ""
@@ -107,9 +106,7 @@ class Host:
     def end(self) -> None:
         """Whatever happened: nothing stays behind."""
         self.http.close()
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.process.kill()
 
     def _await(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from commands.first_run import prepare, read_values, write_settings
 from shared.ca.ceremony import CAPlan
 from shared.ca.folder import CAFolder
 from shared.ca.issuer import issuer_id
+from tests.e2e.forked import Forked, Program
 from tests.e2e.host import Host
 from tests.ports import free_port
 
@@ -104,17 +103,8 @@ class Site:
 
     def _start(self, app: Path, environment: Mapping[str, str]) -> Host:
         ready = self.folder / f"ready-{self.port}.json"
-        command = [sys.executable, "-m", "local", "--app", str(app), "--port", str(self.port)]
-        command += ["--settings", str(self.settings), "--storage", self.storage, "--ready-file", str(ready)]
+        options = ["--app", str(app), "--port", str(self.port), "--settings", str(self.settings)]
+        options += ["--storage", self.storage, "--ready-file", str(ready)]
         given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
-        with self.output.open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=given,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return Host(self, process, ready)
+        program = Program("local", options, given, self.folder, self.output, self.output)
+        return Host(self, Forked(program), ready)
