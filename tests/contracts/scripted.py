@@ -28,6 +28,7 @@ class ScriptedStorage:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = 64 * 1024  # one packet per answer
+            disable_nagle_algorithm = True
 
             def __getattr__(self, name: str) -> Callable[[], None]:
                 if name.startswith("do_"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import tracemalloc
+from bisect import bisect_left
 
 import pytest
 from hypothesis import given, settings
@@ -65,7 +66,7 @@ def test_a_refused_request_does_not_count() -> None:
     assert accepted(rate, "a", 1000) == 3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), limit=st.integers(1, 20))
 def test_over_any_time_it_is_about_the_rate(seed: int, limit: int) -> None:
     """The weighted count of two windows: never more than twice the limit in one, nor on average over many."""
@@ -77,7 +78,7 @@ def test_over_any_time_it_is_about_the_rate(seed: int, limit: int) -> None:
         taken += [clock.now] * accepted(rate, "a")
     assert len(taken) <= 62 * limit
     for begin in taken:
-        assert sum(begin <= at < begin + 60 for at in taken) <= 2 * limit
+        assert bisect_left(taken, begin + 60) - bisect_left(taken, begin) <= 2 * limit
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,9 @@ def test_one_subscriber_is_one_source_whichever_address_it_takes() -> None:
 
 def test_a_flood_of_addresses_takes_bounded_memory() -> None:
     rate = SourceRate("100/minute", clock=Clock())
-    flood = [f"{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}.9" for number in range(100_000)]
+    flood = [
+        f"{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}.9" for number in range(3 * MOST_SOURCES)
+    ]
     tracemalloc.start()
     try:
         for source in flood[:MOST_SOURCES]:
