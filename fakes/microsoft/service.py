@@ -140,7 +140,8 @@ class FakeIntune:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = 64 * 1024  # one packet per answer
-            disable_nagle_algorithm = True  # or the first answer waits 40 ms for the ACK of TLS session tickets
+            # Or the first answer of a connection waits 40 ms for the ACK of TLS session tickets.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
