@@ -14,7 +14,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
+from threading import Lock
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
@@ -42,21 +44,26 @@ class Program:
 
 
 class Forked:
-    """A running program, asked as a subprocess.Popen is."""
+    """A running program, asked as a subprocess.Popen is, by any thread."""
+
+    # An exit code can be read once, and a start looks for those of all others: of two at a time one would get 255.
+    _reading = Lock()
 
     def __init__(self, program: Program) -> None:
         self._process = _FORKS.Process(target=_be, args=(program,))
-        self._process.start()
+        with self._reading:
+            self._process.start()
         self.pid: int = self._process.pid or 0
 
     def poll(self) -> int | None:
         """The exit code, once there is one; a signal's is negative."""
-        return self._process.exitcode
+        with self._reading:
+            return self._process.exitcode
 
     def wait(self, seconds: float | None = None) -> int:
         """Raises subprocess.TimeoutExpired."""
-        self._process.join(seconds)
-        if (code := self._process.exitcode) is None:
+        connection.wait([self._process.sentinel], seconds)
+        if (code := self.poll()) is None:
             raise subprocess.TimeoutExpired(str(self.pid), seconds or 0)
         return code
 

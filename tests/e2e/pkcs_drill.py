@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -36,8 +38,9 @@ from tests.e2e.planted import Planted
 from tests.e2e.site import ROOT, Site
 from tests.scep.authority import DAY, key
 
-DEVICES = 20
+DEVICES, AT_ONCE = 20, 6
 LEASE = {"LOCAL_QUEUE_LEASE_SECONDS": "5"}
+Count = TypeVar("Count")
 QUEUES = ("results", "pkcs-requests", "pkcs-requests-poison")
 
 
@@ -171,7 +174,34 @@ def settled(drill: PKCSOrders) -> int:
     return sum(entry.state is not OrderState.ACCEPTED for entry in drill.entries().values())
 
 
-def waiting(drill: PKCSOrders, queue: str = "pkcs-requests") -> int:
+def run_with_kills(
+    drill: PKCSOrders,
+    kills: Sequence[str],
+    sends: Sequence[Callable[[], object]],
+    ended: Callable[[], Count],
+    everything: Count,
+    *queues: str,
+) -> list[Count]:
+    """All `sends`, with hosts that are killed, until `ended` says `everything` and the queues are empty; how many had
+    ended each time."""
+    killed: list[Count] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        sending = threading.Thread(target=lambda: list(pool.map(lambda send: send(), sends)))
+        sending.start()
+        for kill in kills:
+            with drill.host(kill) as host:
+                host.process.wait(600)
+                host.wait_until_killed()
+            killed.append(ended())
+        with drill.host():
+            sending.join(900)
+            assert not sending.is_alive()
+            until(lambda: ended() == everything, 900)
+            until(lambda: all(waiting(drill, queue) == 0 for queue in queues), 300)
+    return killed
+
+
+def waiting(drill: PKCSOrders, queue: str) -> int:
     return int(drill.queue(queue).get_queue_properties().approximate_message_count or 0)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,47 +20,25 @@ from tests.e2e.pkcs_drill import (
     mixed,
     open_all,
     planted_app,
+    run_with_kills,
     send,
     settled,
-    until,
-    waiting,
 )
 from tests.e2e.planted import Planted
 from tests.pfx.planted import found_in
 
 pytestmark = [pytest.mark.host, pytest.mark.long]
 
-EACH, AT_ONCE = 250, 6
+EACH = 250
 KILLS = ("claim:30", "put:150", "commit:60")
 """After which step, done how often, each host dies. Both kinds put their deliveries, only orders claim and commit."""
 
 
-def run(made: PKCSOrders, imported: ImportedRequests) -> list[tuple[int, int]]:
-    """All requests, with hosts that are killed; how many of each kind had ended each time."""
-
-    def both(number: int) -> None:
-        for _ in range(2):
-            imported.storage.queue.send({**imported.order(number), "caller": "mdm"})
-        send(made, made.names[number])
-
-    def over() -> tuple[int, int]:
-        return settled(made), len(ended(imported.storage))
-
-    killed = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        sending = threading.Thread(target=lambda: list(pool.map(both, range(EACH))))
-        sending.start()
-        for kill in KILLS:
-            with made.host(kill) as host:
-                host.process.wait(600)
-                host.wait_until_killed()
-            killed.append(over())
-        with made.host():
-            sending.join(900)
-            assert not sending.is_alive()
-            until(lambda: over() == (EACH, EACH), 900)
-            until(lambda: waiting(made) == waiting(made, "pfx-requests") == 0, 300)
-    return killed
+def send_both(made: PKCSOrders, imported: ImportedRequests, number: int) -> None:
+    """Each message for imported files twice."""
+    for _ in range(2):
+        imported.storage.queue.send({**imported.order(number), "caller": "mdm"})
+    send(made, made.names[number])
 
 
 def test_five_hundred_requests_of_both_kinds_and_a_host_that_dies_three_times(
@@ -81,7 +58,14 @@ def test_five_hundred_requests_of_both_kinds_and_a_host_that_dies_three_times(
             mixed(made)
             imported = ImportedRequests(storage, storage.enrol(DEVICES), make_users(storage))
             start = time.monotonic()
-            killed = run(made, imported)
+            killed = run_with_kills(
+                made,
+                KILLS,
+                [partial(send_both, made, imported, number) for number in range(EACH)],
+                lambda: (settled(made), len(ended(storage))),
+                (EACH, EACH),
+                *("pkcs-requests", "pfx-requests"),
+            )
             took = time.monotonic() - start
             check(made)
             open_all(made)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import sys
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,38 +22,18 @@ from tests.e2e.pkcs_drill import (
     mixed,
     open_all,
     planted_app,
+    run_with_kills,
     send,
     settled,
-    until,
-    waiting,
 )
 from tests.e2e.planted import Planted
 from tests.e2e.site import Site
 
 pytestmark = [pytest.mark.host, pytest.mark.long]
 
-ORDERS, AT_ONCE = 500, 6
+ORDERS = 500
 KILLS = ("claim:60", "put:120", "commit:140")
 """After which step, done how often, each host dies: between any two of them a key may be lost."""
-
-
-def run_with_kills(drill: PKCSOrders) -> list[int]:
-    """All orders, with hosts that are killed; how many orders were settled each time."""
-    killed: list[int] = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        sending = threading.Thread(target=lambda: list(pool.map(lambda name: send(drill, name), drill.names)))
-        sending.start()
-        for kill in KILLS:
-            with drill.host(kill) as host:
-                host.process.wait(600)
-                host.wait_until_killed()
-            killed.append(settled(drill))
-        with drill.host():
-            sending.join(900)
-            assert not sending.is_alive()
-            until(lambda: settled(drill) == ORDERS, 900)
-            until(lambda: waiting(drill) == 0, 300)
-    return killed
 
 
 def test_five_hundred_orders_and_a_host_that_dies_three_times(
@@ -73,7 +52,8 @@ def test_five_hundred_orders_and_a_host_that_dies_three_times(
         enrol_devices(drill)
         mixed(drill)
         start = time.monotonic()
-        killed = run_with_kills(drill)
+        sends = [partial(send, drill, name) for name in drill.names]
+        killed = run_with_kills(drill, KILLS, sends, lambda: settled(drill), ORDERS, "pkcs-requests")
         took = time.monotonic() - start
         check(drill)
         open_all(drill)
